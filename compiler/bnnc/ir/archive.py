@@ -1,0 +1,63 @@
+"""The .bnnc archive: a graph's text, its constants and the source model it came from, as one npz file.
+
+Saving the same graph again gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bnnc.errors import BnncError
+from bnnc.ir.graph import Graph
+from bnnc.ir.op import Array
+from bnnc.ir.parse import parse_graph
+from bnnc.ir.text import constants, print_graph
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A graph and, where there is one, the bytes of the ONNX model that it was read from."""
+
+    graph: Graph
+    onnx: bytes = b""
+
+
+def save_archive(archive: Archive, path: Path) -> None:
+    """Write `path`; the members are sorted and carry no time."""
+    members = {f"const_{key}": array for key, array in constants(archive.graph).items()}
+    members["text"] = np.frombuffer(print_graph(archive.graph).encode(), np.uint8)
+    members["onnx"] = np.frombuffer(archive.onnx, np.uint8)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as out:
+        for name in sorted(members):
+            out.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), _npy(members[name]), zipfile.ZIP_DEFLATED)
+    path.write_bytes(buffer.getvalue())
+
+
+def load_archive(path: Path) -> Archive:
+    """Read `path`; BnncError when it is no archive of ours or a constant does not match its digest."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise BnncError.at(str(path), f"not a .bnnc archive ({error})") from error
+    if "text" not in arrays:
+        raise BnncError.at(str(path), "not a .bnnc archive (it holds no graph)")
+    named = {name.removeprefix("const_"): array for name, array in arrays.items() if name.startswith("const_")}
+    graph = parse_graph(arrays["text"].tobytes().decode(), named)
+    if constants(graph).keys() != named.keys():
+        raise BnncError.at(str(path), "a constant does not match its digest; the archive is damaged")
+    return Archive(graph, arrays.get("onnx", np.zeros(0, np.uint8)).tobytes())
+
+
+def _npy(array: Array) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,76 @@
+"""A graph: the operations reachable from one result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cached_property
+from typing import Self
+
+from bnnc.errors import BnncError
+from bnnc.ir.edge_ops import Input
+from bnnc.ir.op import Op
+
+
+class Level(Enum):
+    """How far a graph has been lowered. A pass lowers, never raises."""
+
+    SOURCE = "source"
+    INTEGER = "integer"
+    PACKED = "packed"
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A network with one input and one result. `notes` are findings of the passes that a user has to see."""
+
+    name: str
+    level: Level
+    result: Op
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def ops(self) -> tuple[Op, ...]:
+        """Every operation once, operands before users, in an order that depends on the graph alone."""
+        return tuple(_topological(self.result))
+
+    @cached_property
+    def users(self) -> dict[Op, tuple[Op, ...]]:
+        users: dict[Op, tuple[Op, ...]] = {op: () for op in self.ops}
+        for op in self.ops:
+            for operand in dict.fromkeys(op.operands):
+                users[operand] += (op,)
+        return users
+
+    @cached_property
+    def input(self) -> Input:
+        inputs = [op for op in self.ops if isinstance(op, Input)]
+        if len(inputs) != 1:
+            names = ", ".join(repr(op.name) for op in inputs) or "none"
+            raise BnncError.at("", f"a network with one input is needed; this one has {len(inputs)} ({names})")
+        return inputs[0]
+
+    def rewrite(self, change: Callable[[Op], Op]) -> Self:
+        """Replace every operation, operands first: `change` gets it on its new operands and returns its successor."""
+        done: dict[Op, Op] = {}
+        for op in self.ops:
+            done[op] = change(op.with_operands(*(done[operand] for operand in op.operands)))
+        return replace(self, result=done[self.result])
+
+    def with_note(self, *notes: str) -> Self:
+        return replace(self, notes=self.notes + notes)
+
+
+def _topological(result: Op) -> Iterator[Op]:
+    """Post-order without recursion, so that deep networks are no problem."""
+    seen: set[Op] = set()
+    stack: list[tuple[Op, bool]] = [(result, False)]
+    while stack:
+        op, operands_done = stack.pop()
+        if operands_done:
+            yield op
+        elif op not in seen:
+            seen.add(op)
+            stack.append((op, True))
+            stack.extend((operand, False) for operand in reversed(op.operands) if operand not in seen)

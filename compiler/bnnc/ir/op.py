@@ -1,0 +1,122 @@
+"""What every operation is: a frozen dataclass with a source name, operands, constants and one result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property
+from typing import Any, Self, TypeVar, dataclass_transform, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnnc.errors import BnncError
+from bnnc.ir.types import Packed, Tensor, Type
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def operation(cls: type[T]) -> type[T]:
+    """Class decorator of every operation: frozen, compared by identity."""
+    return dataclass(frozen=True, eq=False)(cls)
+
+
+@operation
+class Op:
+    """Base of all operations. Fields are operands (`Op`), constants (`Array`) or plain attributes.
+
+    `name` is the name of the source node that the operation comes from; it may be any text.
+    Constructing an operation checks it: `infer` computes `type`, the type of its one result.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        for field in constant_fields(type(self)):
+            array = np.array(getattr(self, field), order="C")
+            array.flags.writeable = False
+            object.__setattr__(self, field, array)
+        self.type  # noqa: B018  # constructing checks
+
+    @cached_property
+    def type(self) -> Type:
+        return self.infer()
+
+    def infer(self) -> Type:
+        raise AssertionError(f"{type(self).__name__} does not infer its type")
+
+    @classmethod
+    def mnemonic(cls) -> str:
+        """The name of the operation in the text form: XnorConv2d -> xnor_conv2d."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    @property
+    def operands(self) -> tuple[Op, ...]:
+        return tuple(getattr(self, field) for field in operand_fields(type(self)))
+
+    @property
+    def constants(self) -> dict[str, Array]:
+        return {field: getattr(self, field) for field in constant_fields(type(self))}
+
+    def with_operands(self, *operands: Op) -> Self:
+        """The same operation on other operands, checked anew."""
+        if all(new is old for new, old in zip(operands, self.operands, strict=True)):
+            return self
+        return replace(self, **dict(zip(operand_fields(type(self)), operands, strict=True)))
+
+    def require(self, condition: bool, what: str, remedy: str = "") -> None:
+        """Refuse the operation unless `condition` holds."""
+        if not condition:
+            raise BnncError.at(f"node {self.name!r} ({self.mnemonic()})", what, remedy)
+
+
+@cache
+def field_types(cls: type[Op]) -> dict[str, Any]:
+    """Name and resolved annotation of every field, in order."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in fields(cls)}
+
+
+def _fields_where(cls: type[Op], wanted: Callable[[Any], bool]) -> tuple[str, ...]:
+    return tuple(name for name, hint in field_types(cls).items() if wanted(hint))
+
+
+@cache
+def operand_fields(cls: type[Op]) -> tuple[str, ...]:
+    return _fields_where(cls, lambda hint: isinstance(hint, type) and issubclass(hint, Op))
+
+
+@cache
+def constant_fields(cls: type[Op]) -> tuple[str, ...]:
+    return _fields_where(cls, lambda hint: get_origin(hint) is np.ndarray)
+
+
+@cache
+def attribute_fields(cls: type[Op]) -> tuple[str, ...]:
+    """Plain attributes: everything but the name, the operands and the constants."""
+    taken = {"name", *operand_fields(cls), *constant_fields(cls)}
+    return tuple(name for name in field_types(cls) if name not in taken)
+
+
+def tensor_of(op: Op) -> Tensor:
+    """The type of `op`, which has to be a plain tensor."""
+    op.require(isinstance(op.type, Tensor), f"a plain tensor is needed here, not {op.type}")
+    assert isinstance(op.type, Tensor)
+    return op.type
+
+
+def packed_of(op: Op) -> Packed:
+    """The type of `op`, which has to be a packed map."""
+    op.require(isinstance(op.type, Packed), f"a packed map is needed here, not {op.type}")
+    assert isinstance(op.type, Packed)
+    return op.type
+
+
+def map_shape(op: Op) -> tuple[int, int, int]:
+    """(H, W, C) of a channel-last map, plain or packed."""
+    shape = op.type.shape
+    op.require(len(shape) == 3, f"a map (H, W, C) is needed here, not {op.type}")
+    return shape[0], shape[1], shape[2]
