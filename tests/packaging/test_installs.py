@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 ISOLATED = ("--no-deps", "--no-build-isolation", "--quiet", "--disable-pip-version-check")
 INSTALLS = {
     "wheel": (),
@@ -74,8 +72,8 @@ def test_an_installed_bnnc_finds_its_files(kind: str, wheel: Path, checkout: Pat
 
 
 def _environment(folder: Path) -> str:
-    """A new environment that sees the packages of this one; returns its Python."""
-    _output(sys.executable, "-m", "venv", str(folder))
+    """An empty environment that sees the packages of this one, pip and setuptools too; returns its Python."""
+    _output(sys.executable, "-m", "venv", "--without-pip", str(folder))
     python = str(folder / "bin" / "python")
     site = Path(_output(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
     (site / "tested.pth").write_text(sysconfig.get_path("purelib") + "\n")
