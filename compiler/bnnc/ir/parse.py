@@ -19,7 +19,10 @@ OPS: dict[str, type[Op]] = {
     cls.mnemonic(): cls
     for module in (edge_ops, source_ops, integer_ops, packed_ops)
     for cls in vars(module).values()
-    if isinstance(cls, type) and issubclass(cls, Op) and cls.__module__ == module.__name__
+    if isinstance(cls, type)
+    and issubclass(cls, Op)
+    and cls.__module__ == module.__name__
+    and cls is not source_ops.Elementwise  # a base class
 }
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
