@@ -39,9 +39,15 @@ class Conv2d(Op):
         x, w = tensor_of(self.x), self.weights
         self.require(not x.elem.is_float, f"integer operands are needed, not {x}")
         self.require(np.issubdtype(w.dtype, np.integer), f"integer weights are needed, not {w.dtype}")
-        self.require(channels == w.shape[3] * self.groups, f"weights {w.shape} do not fit {x} in {self.groups} groups")
-        self.require(w.shape[0] % self.groups == 0, f"{w.shape[0]} outputs do not split into {self.groups} groups")
-        held = self.weight_elem.holds(int(w.min()), int(w.max())) and (self.weight_elem.name != "b1_pm" or w.all())
+        self.require(
+            channels == w.shape[3] * self.groups, f"weights {w.shape} do not fit {x} in {self.groups} groups"
+        )
+        self.require(
+            w.shape[0] % self.groups == 0, f"{w.shape[0]} outputs do not split into {self.groups} groups"
+        )
+        held = self.weight_elem.holds(int(w.min()), int(w.max())) and (
+            self.weight_elem.name != "b1_pm" or w.all()
+        )
         self.require(bool(held), f"{self.weight_elem} does not hold weights {w.min()}..{w.max()}")
         oh, ow = output_map((height, width), self.kernel, self.strides, self.dilations, self.pads)
         self.require(oh > 0 and ow > 0, f"kernel {self.kernel} does not fit into the padded map of {x}")
@@ -71,11 +77,15 @@ class Threshold(Op):
         self.require(self.base.shape == (channels,), f"{self.base.shape} bases for {channels} channels")
         self.require(self.cuts.shape == self.jumps.shape, "cuts and jumps differ in shape")
         self.require(self.cuts.shape[:1] == (channels,), f"{self.cuts.shape} cuts for {channels} channels")
-        self.require(bool((np.diff(self.cuts, axis=1) >= 0).all()), "cuts must ascend")
+        self.require(bool((self.cuts[:, 1:] >= self.cuts[:, :-1]).all()), "cuts must ascend")
         self.require(not self.jumps[self.cuts == NO_CUT].any(), "a filling cut must not jump")
         levels = self.base[:, None] + np.cumsum(np.hstack([0 * self.base[:, None], self.jumps]), axis=1)
-        self.require(self.elem.holds(int(levels.min()), int(levels.max())), f"{self.elem} does not hold the levels")
-        self.require(self.elem.name != "b1_pm" or bool((abs(levels) == 1).all()), "a level of b1_pm is not +-1")
+        self.require(
+            self.elem.holds(int(levels.min()), int(levels.max())), f"{self.elem} does not hold the levels"
+        )
+        self.require(
+            self.elem.name != "b1_pm" or bool((abs(levels) == 1).all()), "a level of b1_pm is not +-1"
+        )
         return Tensor(self.elem, x.shape)
 
 

@@ -14,9 +14,9 @@ from bnnc.sim import transcendental
 def apply(op: src.Elementwise, x: Array) -> Array:
     """`op` on float32 (..., C): the channel is the last axis. Rounds to float32 after every arithmetic step.
 
-    Equal, bit for bit, to onnxruntime without graph optimizations and to the qonnx package. The exceptions are
-    `Tanh`, `Sigmoid` and `Exp` (see `sim.transcendental`) and `Pow` beyond squares and cubes, which onnxruntime
-    takes from the C library of the machine.
+    Equal, bit for bit, to onnxruntime without graph optimizations and to the qonnx package. The exceptions
+    are `Tanh`, `Sigmoid` and `Exp` (see `sim.transcendental`) and `Pow` beyond squares and cubes, which
+    onnxruntime takes from the C library of the machine.
     """
     assert x.dtype == np.float32, x.dtype
     with np.errstate(all="ignore"):

@@ -1,7 +1,7 @@
 """Exponentials and logarithms as fixed sequences of IEEE double operations.
 
-The C library's functions differ in the last bit from machine to machine. These give the same bits everywhere, and
-the C runtime repeats them operation by operation.
+The C library's functions differ in the last bit from machine to machine. These give the same bits everywhere,
+and the C runtime repeats them operation by operation.
 """
 
 from __future__ import annotations
