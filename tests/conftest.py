@@ -17,7 +17,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of published networks and samples beside the checkout; the test is skipped where there is none."""
+    """The published networks and samples beside the checkout; the test is skipped where there are none."""
     path = ROOT.parent / "shared" / "data"
     if not path.is_dir():
         pytest.skip("the published networks (../shared/data) are not beside this checkout")
