@@ -18,7 +18,8 @@ def threshold(op: Threshold, x: Array) -> Array:
 def table(op: Table, x: Array) -> Array:
     """Integers (n, ..., C) to `op.elem.dtype`."""
     index = np.clip((x.astype(np.int64) - op.first) >> op.shift, 0, op.table.shape[1] - 1)
-    return op.table.astype(op.elem.dtype)[np.arange(x.shape[-1]), index]
+    y: Array = op.table.astype(op.elem.dtype)[np.arange(x.shape[-1]), index]
+    return y
 
 
 def _compare(op: Threshold, x: Array) -> Array:

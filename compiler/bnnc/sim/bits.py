@@ -26,7 +26,8 @@ def unpack(words: Array, elem: Elem, channels: int) -> Array:
     if elem == B1_PM:
         return (2 * bits[..., 0, :].astype(np.int8) - 1).astype(elem.dtype)
     weight = plane_weights(elem).reshape(-1, 1)
-    return (bits * weight).sum(axis=-2).astype(elem.dtype)
+    values: Array = (bits * weight).sum(axis=-2).astype(elem.dtype)
+    return values
 
 
 def plane_weights(elem: Elem) -> Array:

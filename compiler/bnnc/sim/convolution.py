@@ -103,8 +103,9 @@ def _padding(op: PackedConv, window: Geometry) -> Array:
     if op.pad_value == 0 or not any(op.pads):
         return np.zeros((), np.int32)
     per_tap = weight_values(op).sum(axis=3, dtype=np.int32)
-    outside = per_tap.sum(axis=(1, 2), dtype=np.int32) - sum_inside(window, per_tap)
-    return np.int32(op.pad_value) * outside
+    outside: Array = per_tap.sum(axis=(1, 2), dtype=np.int32) - sum_inside(window, per_tap)
+    outside *= op.pad_value
+    return outside
 
 
 def _widened(words: Array) -> Array:

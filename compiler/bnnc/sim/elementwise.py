@@ -40,8 +40,7 @@ def _apply(op: src.Elementwise, x: Array) -> Array:
         case src.Clip():
             return _clip(x, np.float32(op.lo), np.float32(op.hi))
         case src.HardSigmoid():
-            line = np.float32(op.alpha) * x + np.float32(op.beta)
-            return np.maximum(np.float32(0), np.minimum(np.float32(1), line))
+            return _clip(np.float32(op.alpha) * x + np.float32(op.beta), np.float32(0), np.float32(1))
         case _:
             return _UNARY[type(op)](x)
 
@@ -82,7 +81,7 @@ def _quantize(op: Quantizer, x: Array) -> Array:
         case src.Quant():
             return (_quant_code(op, x / op.scale + op.zero_point) - op.zero_point) * op.scale
         case src.QuantizeLinear():
-            code = np.clip(np.rint(x / op.scale) + op.zero_point, np.float32(op.lo), np.float32(op.hi))
+            code = _clip(np.rint(x / op.scale) + op.zero_point, np.float32(op.lo), np.float32(op.hi))
             return (code - op.zero_point) * op.scale
         case src.MultiThreshold():
             return np.float32(op.out_scale) * _steps_reached(x, op.thresholds) + np.float32(op.out_bias)

@@ -40,7 +40,8 @@ def log64(v: Array) -> Array:
     p = np.zeros_like(z)
     for n in range(25, 0, -2):
         p = p * z2 + 1.0 / n
-    return (2 * z) * p + k * _LN2
+    natural: Array = (2 * z) * p + k * _LN2
+    return natural
 
 
 def exp(x: Array) -> Array:
@@ -72,8 +73,9 @@ def log_softmax(x: Array) -> Array:
 
 
 def _below_max(x: Array) -> Array:
-    wide = x.astype(np.float64)
-    return wide - wide.max(axis=-1, keepdims=True)
+    wide: Array = x.astype(np.float64)
+    wide -= wide.max(axis=-1, keepdims=True)
+    return wide
 
 
 def _sequential_sum(x: Array) -> Array:

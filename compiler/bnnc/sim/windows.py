@@ -59,11 +59,10 @@ def taps(window: Geometry) -> Iterator[Tap]:
 
 def sum_inside(window: Geometry, per_tap: Array) -> Array:
     """int32 (OH, OW, O): per_tap (O, kh, kw) summed over the taps that lie inside the map."""
-    total = np.zeros((1, *window.output, per_tap.shape[0]), np.int32)
+    total = np.zeros((*window.output, per_tap.shape[0]), np.int32)
     for tap in taps(window):
-        part = tap.write(total)
-        part += per_tap[:, tap.u, tap.v]
-    return total[0]
+        total[tap.outputs] += per_tap[:, tap.u, tap.v]
+    return total
 
 
 def _span(size: int, n_out: int, stride: int, offset: int) -> tuple[slice, slice] | None:

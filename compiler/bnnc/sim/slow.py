@@ -1,0 +1,171 @@
+"""The slow definition of every operation of the core, on plain integers, one pixel and tap at a time.
+
+It shares nothing with the simulator: packed words are taken apart bit by bit and put together again.
+Tests compare the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, EncodeInput, Reshape
+from bnnc.ir.elem import B1_PM, Elem
+from bnnc.ir.graph import Graph
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.op import Array, Op
+from bnnc.ir.packed_ops import BitConv2d, Pack, PackedConv, PackedMaxPool2d, Unpack, XnorConv2d
+from bnnc.ir.parts import core_result
+from bnnc.ir.types import Packed
+
+Pool = MaxPool2d | SumPool2d | PackedMaxPool2d
+
+
+def run(graph: Graph, codes: Array) -> Array:
+    """Codes (n, *core_input.type.shape) to raw integers (n, *core_result.type.shape)."""
+    return np.stack([values(graph, sample)[core_result(graph)] for sample in codes])
+
+
+def values(graph: Graph, sample: Array) -> dict[Op, Array]:
+    """The value of every operation of the core for one sample: integers, or words of the packed form."""
+    known: dict[Op, Array] = {}
+    for op in graph.ops:
+        if isinstance(op, EncodeInput):
+            known[op] = sample
+        elif op.operands and op.operands[0] in known:
+            known[op] = evaluate(op, known[op.operands[0]])
+        if op is core_result(graph):
+            break
+    return known
+
+
+def evaluate(op: Op, x: Array) -> Array:
+    """One operation of the core on one sample."""
+    operand = op.operands[0].type
+    if isinstance(operand, Packed):
+        x = plain_integers(x, operand.elem, operand.shape[2])
+    y = _on_integers(op, x.astype(np.int64))
+    if isinstance(op.type, Packed):
+        return packed_words(y, op.type.elem)
+    return y.astype(op.type.elem.dtype)
+
+
+def packed_words(x: Array, elem: Elem) -> Array:
+    """Integers (H, W, C) to uint32 (H, W, bits, words), bit by bit."""
+    height, width, channels = x.shape
+    words = np.zeros((height, width, elem.bits, -(-channels // 32)), np.uint32)
+    for i, j, c in np.ndindex(height, width, channels):
+        value = int(x[i, j, c])
+        code = int(value > 0) if elem == B1_PM else value
+        for plane in range(elem.bits):
+            words[i, j, plane, c // 32] |= np.uint32((code >> plane & 1) << c % 32)
+    return words
+
+
+def plain_integers(words: Array, elem: Elem, channels: int) -> Array:
+    """uint32 (..., bits, words) to int64 (..., channels), bit by bit."""
+    y = np.zeros((*words.shape[:-2], channels), np.int64)
+    for place in np.ndindex(*y.shape):
+        *outer, c = place
+        code = 0
+        for plane in range(elem.bits):
+            code |= (int(words[*outer, plane, c // 32]) >> c % 32 & 1) << plane
+        y[place] = _value_of(code, elem)
+    return y
+
+
+def _value_of(code: int, elem: Elem) -> int:
+    """The integer that a code of `elem.bits` bits stands for."""
+    if elem == B1_PM:
+        return 1 if code else -1
+    return code - 2**elem.bits if elem.lo < 0 and code >= 2 ** (elem.bits - 1) else code
+
+
+def _on_integers(op: Op, x: Array) -> Array:
+    match op:
+        case Conv2d():
+            return _conv(op, x, op.weights.astype(np.int64), op.groups)
+        case XnorConv2d():
+            return _conv(op, x, plain_integers(op.weights[:, :, :, None, :], B1_PM, x.shape[2]), 1)
+        case BitConv2d():
+            return _conv(op, x, plain_integers(op.weights, op.weight_elem, x.shape[2]), 1)
+        case MaxPool2d() | PackedMaxPool2d():
+            return np.array([[np.max(window, axis=0) for window in row] for row in _windows(op, x)])
+        case SumPool2d():
+            return np.array([[np.sum(window, axis=0) for window in row] for row in _windows(op, x)])
+        case Threshold():
+            return _each_element(x, lambda c, value: _threshold(op, c, value))
+        case Table():
+            return _each_element(x, lambda c, value: _table(op, c, value))
+        case TopK():
+            row = x[0, 0].tolist()
+            return np.array([[sorted(range(len(row)), key=lambda i: (-row[i], i))[: op.k]]])
+        case _:
+            return _moved(op, x)
+
+
+def _moved(op: Op, x: Array) -> Array:
+    match op:
+        case Pack() | Unpack() | Cast():
+            return x
+        case Reshape():
+            return np.array(x.ravel().tolist()).reshape(op.shape)
+        case ChannelsLast():
+            channels, height, width = x.shape
+            y = [[[x[c, i, j] for c in range(channels)] for j in range(width)] for i in range(height)]
+            return np.array(y)
+        case ChannelsFirst():
+            height, width, channels = x.shape
+            y = [[[x[i, j, c] for j in range(width)] for i in range(height)] for c in range(channels)]
+            return np.array(y)
+        case _:
+            raise AssertionError(f"{op.mnemonic()} is no operation of the core")
+
+
+def _conv(op: Conv2d | PackedConv, x: Array, weights: Array, groups: int) -> Array:
+    """The formula of `Conv2d`: every tap outside the map is `pad_value`."""
+    height, width, depth = op.type.shape
+    y = np.zeros((height, width, depth), np.int64)
+    outside = np.full(x.shape[2], op.pad_value)
+    for i, j, u, v in np.ndindex(height, width, *op.kernel):
+        row = i * op.strides[0] + u * op.dilations[0] - op.pads[0]
+        column = j * op.strides[1] + v * op.dilations[1] - op.pads[1]
+        inside = 0 <= row < x.shape[0] and 0 <= column < x.shape[1]
+        pixel = x[row, column] if inside else outside
+        parts = zip(np.split(weights[:, u, v], groups), np.split(pixel, groups), strict=True)
+        y[i, j] += np.concatenate([part @ values for part, values in parts])
+    return y
+
+
+def _windows(op: Pool, x: Array) -> Iterator[Iterator[list[Array]]]:
+    """For every output row and column: the pixels of its window that lie inside the map."""
+    height, width, _ = op.type.shape
+    for i in range(height):
+        yield (_window(op, x, i, j) for j in range(width))
+
+
+def _window(op: Pool, x: Array, i: int, j: int) -> list[Array]:
+    rows = [i * op.strides[0] + u - op.pads[0] for u in range(op.kernel[0])]
+    columns = [j * op.strides[1] + v - op.pads[1] for v in range(op.kernel[1])]
+    return [x[r, c] for r in rows for c in columns if 0 <= r < x.shape[0] and 0 <= c < x.shape[1]]
+
+
+def _each_element(x: Array, function: Callable[[int, int], int]) -> Array:
+    """`function(channel, value)` of every element."""
+    y = np.zeros(x.shape, np.int64)
+    for place in np.ndindex(*x.shape):
+        y[place] = function(place[-1], int(x[place]))
+    return y
+
+
+def _threshold(op: Threshold, c: int, value: int) -> int:
+    level = int(op.base[c])
+    for cut, jump in zip(op.cuts[c].tolist(), op.jumps[c].tolist(), strict=True):
+        level += jump if value >= cut else 0
+    return level
+
+
+def _table(op: Table, c: int, value: int) -> int:
+    index = (value - int(op.first[c])) >> op.shift
+    return int(op.table[c, min(max(index, 0), op.table.shape[1] - 1)])
