@@ -1,0 +1,6 @@
+"""`python -m bnnc`."""
+
+from bnnc.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The command line. A command's module is imported when the command runs, so that `bnnc --help` is quick."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from importlib import import_module
+
+import click
+
+from bnnc import __version__
+from bnnc.errors import BnncError
+
+COMMANDS = {
+    "compile": "Compile a network for a target, and prove what was made.",
+    "run": "Run a network on samples with one executor.",
+    "verify": "Compare the executors of a network, bit by bit.",
+    "inspect": "Show the layers of a network and how each was lowered.",
+    "opt": "Print a network's intermediate representation at any stage.",
+}
+
+# What the user's machine refuses is no bug of ours, wherever it happens.
+MACHINE_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+
+
+class LazyGroup(click.Group):
+    """The commands of `COMMANDS`, each in a module of its own, and the one place where errors are printed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"bnnc.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BnncError as error:
+            _report(ctx, *map(str, error.findings))
+        except OSError as error:
+            if error.errno not in MACHINE_ERRORS:
+                raise
+            _report(ctx, f"{error.filename or 'writing'}: {error.strerror}")
+
+
+def _report(ctx: click.Context, *findings: str) -> None:
+    if ctx.meta.get("bnnc.debug"):
+        click.echo(traceback.format_exc(), err=True, nl=False)
+    for finding in findings:
+        click.echo(f"bnnc: error: {finding}", err=True)
+    ctx.exit(1)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bnnc")
+def cli() -> None:
+    """Take a trained 1-bit or low-bit network from ONNX to an ARM program or an HLS project, bit for bit.
+
+    MODEL is an .onnx, .onnx.gz or .bnnc file, DIR a folder that `bnnc compile` made.
+    """
+
+
+def main() -> None:
+    """The entry point of the `bnnc` program."""
+    cli(prog_name="bnnc")

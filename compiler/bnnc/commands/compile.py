@@ -1,0 +1,71 @@
+"""`bnnc compile`: from a model to the artefacts of a target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bnnc.commands.options import common, network, open_network, progress
+
+if TYPE_CHECKING:
+    from bnnc.executors.manifest import Manifest
+    from bnnc.executors.verify import Verdict
+
+DEFAULT_SAMPLES = 4
+
+
+@click.command("compile")
+@network("MODEL")
+@click.option("--target", "kind", required=True, metavar="NAME", help="arm, host or hls.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="A new folder.")
+@click.option("--cpu", metavar="NAME", help="The processor; for arm cortex-a72 unless told.")
+@click.option("--no-verify", is_flag=True, help="Do not run what was made.")
+@click.option("--force", is_flag=True, help="Replace what an earlier compile made in DIR.")
+@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="How many samples to verify with; 4, or all of --data.")
+@click.option("--data", type=click.Path(path_type=Path), help="Samples to verify with: x.npy, or x.npz with an array `x`.")
+@common
+def command(
+    path: Path,
+    domain: str | None,
+    kind: str,
+    output: Path,
+    cpu: str | None,
+    no_verify: bool,
+    force: bool,
+    samples: int | None,
+    data: Path | None,
+) -> None:
+    """Compile a network for a target, and prove what was made.
+
+    What was made runs on a few samples, and has to answer the integers of the simulator and the numbers of the
+    source. If it does not, the first layer, element and both values are named and nothing is left behind.
+    """
+    from bnnc.executors.compile import compile_network, verify_compiled
+    from bnnc.executors.output import new_folder
+    from bnnc.executors.registry import build_target
+    from bnnc.executors.samples import choose_samples
+
+    target = build_target(kind, cpu)
+    opened = open_network(path, domain)
+    with new_folder(output, force) as folder:
+        x = choose_samples(opened.graph, data, samples, DEFAULT_SAMPLES)
+        manifest = compile_network(opened, target, x, folder)
+        verdicts: tuple[Verdict, ...] = ()
+        if not no_verify:
+            with progress("verify", len(x)) as advance:
+                verdicts = verify_compiled(opened, kind, x, folder, advance)
+        n_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    _summarize(manifest, verdicts, output, n_bytes)
+
+
+def _summarize(manifest: Manifest, verdicts: tuple[Verdict, ...], output: Path, n_bytes: int) -> None:
+    cpu = f" ({manifest.cpu})" if manifest.cpu else ""
+    click.echo(f"{output}: {manifest.name} for {manifest.target}{cpu}, {len(manifest.files)} files, {n_bytes:,} bytes")
+    click.echo(f"  input  {manifest.input}")
+    click.echo(f"  output {manifest.output}")
+    for verdict in verdicts:
+        click.echo(f"  {verdict.executor:<6} {verdict.samples} samples: {verdict.comparison}")
+    for note in manifest.notes:
+        click.echo(f"note: {note}")

@@ -1,0 +1,85 @@
+"""`bnnc opt`: the intermediate representation as text, at any stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bnnc.commands.options import common, network, open_network
+from bnnc.errors import BnncError, Finding, raise_all
+
+if TYPE_CHECKING:
+    from bnnc.executors.network import Network
+    from bnnc.ir.graph import Graph
+
+
+@click.command("opt")
+@network("MODEL")
+@click.option("--passes", metavar="LIST", help="Run exactly these, separated by commas; none if empty.")
+@click.option("--print-after", metavar="NAME|all", help="Print the graph after this pass instead of at the end.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A .bnnc archive, or a text file.")
+@common
+def command(
+    path: Path, domain: str | None, passes: str | None, print_after: str | None, output: Path | None
+) -> None:
+    """Run passes over a network and print what becomes of it.
+
+    Without --passes the graph is lowered all the way. A model file is at the source level.
+    """
+    opened = open_network(path, domain)
+    names = None if passes is None else tuple(filter(None, (name.strip() for name in passes.split(","))))
+    _check_names((*(names or ()), *([print_after] if print_after not in (None, "all") else ())))
+    graph = _run(opened, names, _printer(print_after))
+    if output is not None:
+        _write(opened, graph, output)
+    elif print_after is None:
+        _print(graph)
+
+
+def _run(opened: Network, names: tuple[str, ...] | None, on_pass: Callable[[str, Graph], None]) -> Graph:
+    from bnnc.executors.network import lower_options
+    from bnnc.passes.pipeline import lower, run_passes
+
+    options = lower_options(opened.domain)
+    if names is None:
+        return lower(opened.archive.graph, options, on_pass=on_pass)
+    return run_passes(opened.archive.graph, names, options, on_pass)
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    from bnnc.passes.pipeline import PASS_NAMES
+
+    remedy = f"there are {', '.join(PASS_NAMES)}"
+    raise_all([Finding("", f"unknown pass {name!r}", remedy) for name in names if name not in PASS_NAMES])
+
+
+def _printer(wanted: str | None) -> Callable[[str, Graph], None]:
+    def on_pass(name: str, graph: Graph) -> None:
+        if wanted in (name, "all"):
+            click.echo(f"// after {name}")
+            _print(graph)
+
+    return on_pass
+
+
+def _print(graph: Graph) -> None:
+    from bnnc.ir.text import print_graph
+
+    click.echo(print_graph(graph), nl=False)
+
+
+def _write(opened: Network, graph: Graph, output: Path) -> None:
+    from bnnc.executors.output import new_file
+    from bnnc.ir.archive import Archive, save_archive
+    from bnnc.ir.text import print_graph
+
+    if output.exists() and output.resolve() == opened.path.resolve():
+        raise BnncError.at(str(output), "the output is the model itself", "give another -o")
+    with new_file(output) as staged:
+        if output.suffix == ".bnnc":
+            save_archive(Archive(graph, opened.archive.onnx), staged)
+        else:
+            staged.write_text(print_graph(graph), encoding="utf-8")

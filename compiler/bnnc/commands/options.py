@@ -1,0 +1,78 @@
+"""Options that several commands share, and what standard error shows while they work."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from bnnc.executors.network import Network
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Progress = Callable[[int], None]
+
+DOMAIN_HELP = """The integers that the device receives, as TYPE[:KEY=VALUE,...]: `u8:scale=1/255`,
+`u8:scale=2/255,offset=-1`, `u8:mean=123.68:116.78:103.94,std=58.4:57.1:57.4`."""
+
+
+def common(command: Command) -> Command:
+    """`--debug` and `-v`, which every command takes."""
+    debug = click.option(
+        "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks."
+    )
+    verbose = click.option(
+        "-v", "--verbose", count=True, expose_value=False, callback=_set_verbose, help="Say more."
+    )
+    return debug(verbose(command))
+
+
+def network(kind: str = "MODEL|DIR") -> Callable[[Command], Command]:
+    """The MODEL or DIR argument with `--input-domain`."""
+
+    def decorate(command: Command) -> Command:
+        path = click.argument("path", type=click.Path(path_type=Path), metavar=kind)
+        domain = click.option("--input-domain", "domain", metavar="SPEC", help=DOMAIN_HELP)
+        return path(domain(command))
+
+    return decorate
+
+
+def open_network(path: Path, domain: str | None) -> Network:
+    """The network behind a command's argument, with the user's cache beside it."""
+    import os
+
+    from bnnc.executors import cache, network
+
+    return network.open_network(path, domain, cache.default_root(os.environ))
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Progress | None]:
+    """A bar that is advanced by a number of samples; None where standard error is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta["bnnc.debug"] = True
+
+
+def _set_verbose(ctx: click.Context, _: click.Parameter, value: int) -> None:
+    if value:
+        level = logging.INFO if value == 1 else logging.DEBUG
+        logging.basicConfig(format="bnnc: %(message)s", stream=sys.stderr)
+        logging.getLogger("bnnc").setLevel(level)

@@ -1,0 +1,93 @@
+"""manifest.json of a compiled folder: what was made, from what, for what. Nothing in it depends on time or place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import bnnc
+from bnnc.errors import BnncError
+from bnnc.ir.graph import Graph
+from bnnc.ir.parts import core_input, core_result
+from bnnc.ir.types import Type
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """An end of the network: `dtype` and `shape` of one sample at the edge, and of what the device sees."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    device_type: str
+    device_shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        device = "x".join(map(str, self.device_shape))
+        return f"{self.dtype} {list(self.shape)}, on the device {self.device_type} {device}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `bnnc compile` wrote into a folder. `files` maps relative paths to SHA-256 digests."""
+
+    name: str
+    target: str
+    cpu: str
+    input_domain: str
+    input: Signature
+    output: Signature
+    notes: tuple[str, ...]
+    files: dict[str, str]
+    bnnc: str = bnnc.__version__
+
+
+def signatures(graph: Graph) -> tuple[Signature, Signature]:
+    """The input and the output of a lowered graph."""
+    codes, raw = core_input(graph).type, core_result(graph).type
+    return _ends(graph.input.type, codes), _ends(graph.result.type, raw)
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    text = json.dumps(asdict(manifest), indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in `folder`; BnncError when there is none or it is not ours."""
+    path = folder / MANIFEST
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        ends = {end: _signature(fields.pop(end)) for end in ("input", "output")}
+        return Manifest(**ends, **{**fields, "notes": tuple(fields["notes"])})
+    except FileNotFoundError as error:
+        remedy = "give a folder that `bnnc compile` made"
+        raise BnncError.at(str(folder), f"there is no {MANIFEST}", remedy) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BnncError.at(str(path), f"not a manifest of this bnnc ({error})", "compile it again") from error
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below `folder` but the manifest."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
+
+
+def changed_files(folder: Path) -> list[str]:
+    """Files of the manifest that are missing or no longer what was compiled."""
+    now = file_digests(folder)
+    return [path for path, digest in read_manifest(folder).files.items() if now.get(path) != digest]
+
+
+def _ends(edge: Type, device: Type) -> Signature:
+    return Signature(edge.elem.dtype.name, edge.shape, str(device.elem), device.shape)
+
+
+def _signature(fields: dict[str, object]) -> Signature:
+    signature = Signature(**fields)  # type: ignore[arg-type]
+    return Signature(
+        signature.dtype, tuple(signature.shape), signature.device_type, tuple(signature.device_shape)
+    )

@@ -1,0 +1,65 @@
+"""The executors and targets by name: what they have in common, and how each is built and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.ir.graph import Graph
+from bnnc.ir.op import Array
+from bnnc.targets import Target, target
+
+Progress = Callable[[int], None]
+EXECUTORS = ("source", "sim", "host", "arm", "hls")
+TARGETS = ("arm", "host", "hls")
+
+
+class Executor(Protocol):
+    """Runs the integer core of a lowered graph."""
+
+    @property
+    def name(self) -> str: ...
+
+    def run(self, codes: Array, progress: Progress | None = None) -> Array:
+        """codes (N, *shape of core_input) to raw integers (N, *shape of core_result).
+
+        `progress` is told how many samples were finished since it was called last.
+        """
+
+
+@dataclass(frozen=True)
+class BuildTarget:
+    """What to build for: `processor` is None for hls."""
+
+    kind: str
+    processor: Target | None = None
+
+    @property
+    def cpu(self) -> str:
+        return self.processor.name if self.processor else ""
+
+
+def build_target(kind: str, cpu: str | None = None) -> BuildTarget:
+    """The target of that name; BnncError with what there is when there is no such target or CPU."""
+    match kind:
+        case "arm" | "host":
+            return BuildTarget(kind, target(kind, cpu))
+        case "hls" if cpu:
+            raise BnncError.at("target hls", f"it has no CPU {cpu!r}", "leave --cpu out")
+        case "hls":
+            return BuildTarget(kind)
+        case _:
+            raise BnncError.at("", f"unknown target {kind!r}", f"there are {', '.join(TARGETS)}")
+
+
+def check_executors(names: Iterable[str]) -> tuple[str, ...]:
+    """The names, each once and in the order of EXECUTORS; BnncError for those that are none."""
+    wanted = [name.strip() for name in names if name.strip()]
+    remedy = f"there are {', '.join(EXECUTORS)}"
+    raise_all([Finding("", f"unknown executor {name!r}", remedy) for name in wanted if name not in EXECUTORS])
+    if not wanted:
+        raise BnncError.at("", "no executor is named", remedy)
+    return tuple(name for name in EXECUTORS if name in wanted)

@@ -1,0 +1,70 @@
+"""Compares the executors of a network with the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bnnc.executors.compare import compare_source
+from bnnc.executors.locate import Mismatch, Open, first_difference, locate
+from bnnc.executors.registry import Progress
+from bnnc.executors.source import SourceExecutor
+from bnnc.ir.graph import Graph
+from bnnc.ir.op import Array
+from bnnc.ir.parts import core_result
+from bnnc.sim.edge import encode
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How an executor compares with the simulator. `ok` allows what `comparison` says, `equal` nothing."""
+
+    executor: str
+    samples: int
+    ok: bool
+    equal: bool
+    comparison: str
+    mismatch: Mismatch | None = None
+
+
+OpenSource = Callable[[], SourceExecutor]
+
+
+def verify(
+    graph: Graph,
+    names: Iterable[str],
+    x: Array,
+    open_executor: Open,
+    open_source: OpenSource,
+    progress: Progress | None = None,
+) -> tuple[Verdict, ...]:
+    """Run float32 samples x (N, *input) on every executor. `open_executor` is asked for parts of `graph` as well."""
+    codes = encode(graph, x)
+    raw = open_executor("sim", graph).run(codes)
+    verdicts = []
+    for name in names:
+        if name == "source":
+            verdicts.append(_verify_source(graph, x, codes, raw, open_source(), open_executor))
+        elif name == "sim":
+            verdicts.append(Verdict(name, len(x), True, True, "the reference"))
+        else:
+            verdicts.append(_verify_lowered(graph, name, codes, raw, open_executor, progress))
+    return tuple(verdicts)
+
+
+def _verify_lowered(
+    graph: Graph, name: str, codes: Array, raw: Array, open_executor: Open, progress: Progress | None
+) -> Verdict:
+    actual = open_executor(name, graph).run(codes, progress)
+    found = first_difference(core_result(graph), raw, actual, name)
+    if found is None:
+        return Verdict(name, len(codes), True, True, "every integer is equal")
+    located = locate(graph, name, codes, found, open_executor)
+    return Verdict(name, len(codes), False, False, f"{int((raw != actual).sum())} integers differ", located)
+
+
+def _verify_source(
+    graph: Graph, x: Array, codes: Array, raw: Array, source: SourceExecutor, open_executor: Open
+) -> Verdict:
+    result = compare_source(graph, x, codes, raw, source, open_executor)
+    return Verdict("source", len(x), result.ok, result.equal, result.text, result.mismatch)

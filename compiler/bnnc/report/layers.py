@@ -1,0 +1,140 @@
+"""What a lowered network consists of, layer by layer: sizes, work, and how each layer is computed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnnc.ir.edge_ops import EncodeInput, Input
+from bnnc.ir.elem import B1_PM
+from bnnc.ir.graph import Graph
+from bnnc.ir.integer_ops import NO_CUT, Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.op import Op
+from bnnc.ir.packed_ops import BitConv2d, Pack, PackedConv, PackedMaxPool2d, Unpack, XnorConv2d
+from bnnc.ir.parts import tail
+
+Conv = Conv2d | XnorConv2d | BitConv2d
+LAYOUTS = ("pack", "unpack", "reshape", "channels_last", "channels_first", "cast", "to_float")
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Bits of one element: of what a layer reads, of its weights (0: it has none), of what it answers."""
+
+    input: int
+    weight: int
+    output: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer. `shape` is that of its result, channel last, without the batch; `macs` and bytes are for one sample.
+
+    `weight_bytes` is the size of the weights as they are stored, `table_bytes` that of thresholds and tables.
+    """
+
+    name: str
+    op: str
+    bits: Bits
+    shape: tuple[int, ...]
+    macs: int
+    weight_bytes: int
+    table_bytes: int
+    lowered: str
+
+
+def layers(graph: Graph) -> tuple[Layer, ...]:
+    """The layers of a packed graph in the order of their computation. Changes of layout are no layers."""
+    edge = tail(graph)
+    shown = (op for op in graph.ops if not isinstance(op, Input) and op.mnemonic() not in LAYOUTS)
+    return tuple(_layer(op, op in edge) for op in shown)
+
+
+def _layer(op: Op, at_edge: bool) -> Layer:
+    is_conv = isinstance(op, Conv)
+    return Layer(
+        name=op.name,
+        op=op.mnemonic(),
+        bits=Bits(op.operands[0].type.elem.bits, _weight_bits(op), op.type.elem.bits),
+        shape=op.type.shape,
+        macs=macs(op) if is_conv else 0,
+        weight_bytes=op.constants["weights"].nbytes if is_conv else 0,
+        table_bytes=0 if is_conv or at_edge else _table_bytes(op),
+        lowered="float at the edge, outside the device" if at_edge else lowered(op),
+    )
+
+
+def macs(conv: Op) -> int:
+    """Multiply-accumulates of a convolution, padding counted."""
+    assert isinstance(conv, Conv)
+    groups = conv.groups if isinstance(conv, Conv2d) else 1
+    taps = math.prod(conv.kernel) * conv.x.type.shape[2] // groups
+    return math.prod(conv.type.shape) * taps
+
+
+def _weight_bits(op: Op) -> int:
+    match op:
+        case XnorConv2d():
+            return B1_PM.bits
+        case Conv2d() | BitConv2d():
+            return op.weight_elem.bits
+        case _:
+            return 0
+
+
+def _table_bytes(op: Op) -> int:
+    match op:
+        case Threshold():
+            return op.base.nbytes + op.cuts.nbytes + op.jumps.nbytes
+        case Table():
+            return op.first.nbytes + op.table.nbytes
+        case _:
+            return 0
+
+
+def lowered(op: Op) -> str:
+    """How an operation of the head or the core is computed, in words."""
+    match op:
+        case XnorConv2d():
+            return f"xnor and popcount on {_words(op)}{_padding(op)}"
+        case BitConv2d():
+            planes = f"{op.x.type.elem.bits} x {op.weight_elem.bits} bit planes"
+            return f"and and popcount over {planes} of {_words(op)}{_padding(op)}"
+        case Conv2d():
+            return f"integer multiply-accumulate, {op.x.type.elem} by {op.weight_elem}{_padding(op)}"
+        case Threshold():
+            return f"thresholds, {_most_steps(op)} a channel, to {op.elem}"
+        case Table():
+            return f"table of {op.table.shape[1]} entries a channel, to {op.elem}"
+        case PackedMaxPool2d():
+            return f"maximum on packed words, window {op.kernel[0]}x{op.kernel[1]}"
+        case MaxPool2d() | SumPool2d():
+            kind = "maximum" if isinstance(op, MaxPool2d) else "sum"
+            return f"{kind} of integers, window {op.kernel[0]}x{op.kernel[1]}"
+        case TopK():
+            return f"the {op.k} largest, ties by lowest index"
+        case EncodeInput():
+            return _encoder(op)
+        case _:
+            return op.mnemonic()
+
+
+def _words(conv: PackedConv) -> str:
+    return f"{conv.weights.shape[-1]} words of 32 channels"
+
+
+def _padding(conv: Conv) -> str:
+    return f", padded with {conv.pad_value}" if any(conv.pads) else ""
+
+
+def _most_steps(op: Threshold) -> int:
+    return int((op.cuts != NO_CUT).sum(axis=1).max(initial=0))
+
+
+def _encoder(op: EncodeInput) -> str:
+    if op.values.size:
+        return f"codes {op.elem} of the declared input domain"
+    finite = int(np.isfinite(op.cuts).sum(axis=1).max(initial=0))
+    return f"codes {op.elem} by exact float comparison with {finite} cuts"
