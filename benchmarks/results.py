@@ -35,7 +35,7 @@ network. The time to compile is wall-clock time with verification of the result.
 
 @dataclass(frozen=True)
 class Row:
-    """Results of one network. `equal`: per executor, how many of how many samples have the simulator's bits."""
+    """Results of one network. `equal`: per executor, how many of how many samples have the bits of `sim`."""
 
     network: Network
     n_samples: int

@@ -1,4 +1,4 @@
-"""Compiles the example network for ARM and HLS, runs it on every executor and compares the results bit by bit.
+"""Compiles the example network for ARM and HLS, runs it on every executor and compares all bits.
 
 `make demo` runs it. It calls the `bnnc` program and reads the .npy files that it writes, as a user would.
 """

@@ -1,0 +1,36 @@
+"""The `sh` and `python` blocks of the documentation run, in their order, as a reader would run them.
+
+Blocks of other kinds (`console`, `text`) are shown only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = {
+    str(page.relative_to(ROOT)): BLOCK.findall(page.read_text())
+    for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page, blocks in PAGES.items() if blocks])
+def test_code_blocks_run(page: str, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for language, code in PAGES[page]:
+        command = (
+            ["bash", "-euo", "pipefail", "-c", code] if language == "sh" else [sys.executable, "-c", code]
+        )
+        done = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{code}\n{done.stdout}{done.stderr}"
