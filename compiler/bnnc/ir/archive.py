@@ -50,7 +50,9 @@ def load_archive(path: Path) -> Archive:
         raise BnncError.at(str(path), f"not a .bnnc archive ({error})") from error
     if "text" not in arrays:
         raise BnncError.at(str(path), "not a .bnnc archive (it holds no graph)")
-    named = {name.removeprefix("const_"): array for name, array in arrays.items() if name.startswith("const_")}
+    named = {
+        name.removeprefix("const_"): array for name, array in arrays.items() if name.startswith("const_")
+    }
     graph = parse_graph(arrays["text"].tobytes().decode(), named)
     if constants(graph).keys() != named.keys():
         raise BnncError.at(str(path), "a constant does not match its digest; the archive is damaged")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from bnnc.ir.elem import F32, Elem
 from bnnc.ir.op import Array, Op, operation, tensor_of
 from bnnc.ir.types import Tensor
@@ -18,7 +16,9 @@ class Input(Op):
     shape: tuple[int, ...]
 
     def infer(self) -> Tensor:
-        self.require(all(n > 0 for n in self.shape), f"shape {self.shape} has a dimension that is not positive")
+        self.require(
+            all(n > 0 for n in self.shape), f"shape {self.shape} has a dimension that is not positive"
+        )
         return Tensor(F32, self.shape)
 
 
@@ -26,12 +26,13 @@ class Input(Op):
 class EncodeInput(Op):
     """Real input to integer codes by exact float comparison: y[c] = first + sum_k [x[c] >= cuts[c, k]].
 
-    c is axis 0 of x (cuts float32 (1, K) serve all channels); cuts ascend. `elem` holds first..first+K, for `b1_pm`
-    K is 1 and the result is -1 or +1.
-    `values` float32 (1 or C, K+1) are the real numbers that the codes stand for in a declared input domain; then x
-    must be one of them, to within rounding (an error at run time otherwise). Empty: every x but NaN is legal.
-    `reject` float32 (1 or C, 2) is a half-open interval of x that has no code (an exact zero in front of ONNX Sign);
-    empty: none. `scale` as in `Threshold`.
+    c is axis 0 of x (cuts float32 (1, K) serve all channels); cuts ascend. `elem` holds first..first+K,
+    for `b1_pm` K is 1 and the result is -1 or +1. `values` float32 (1 or C, K+1) are the real numbers that
+    the codes stand for in a declared input domain; then x must be one of them, to within rounding (an
+    error at run time otherwise). Empty: every x but NaN is legal. `reject` float32 (1 or C, 2) is a
+    half-open interval of x that has no code (an exact zero in front of ONNX Sign); empty: none. `scale` as
+    in `Threshold`. `is_domain`: the codes are integers that the user declared or the source quantizes its
+    input to; False where real numbers are compared because nobody said which integers a device receives.
     """
 
     x: Op
@@ -41,18 +42,23 @@ class EncodeInput(Op):
     scale: Array
     first: int
     elem: Elem
+    is_domain: bool = True
 
     def infer(self) -> Tensor:
         x = tensor_of(self.x)
         channels, n_cuts = self.cuts.shape
         self.require(x.elem == F32, f"encodes float32, not {x}")
         self.require(channels in (1, x.shape[0]), f"{channels} rows of cuts for {x.shape[0]} channels")
-        self.require(bool((np.diff(self.cuts, axis=1) >= 0).all()), "the cuts must ascend")
-        self.require(self.values.size == 0 or self.values.shape[1] == n_cuts + 1, "one value a code is needed")
+        self.require(bool((self.cuts[:, 1:] >= self.cuts[:, :-1]).all()), "the cuts must ascend")
+        self.require(
+            self.values.size == 0 or self.values.shape[1] == n_cuts + 1, "one value a code is needed"
+        )
         if self.elem.name == "b1_pm":
             self.require(n_cuts == 1 and self.first == -1, "b1_pm has one cut and starts at -1")
         else:
-            self.require(self.elem.holds(self.first, self.first + n_cuts), f"{self.elem} does not hold the codes")
+            self.require(
+                self.elem.holds(self.first, self.first + n_cuts), f"{self.elem} does not hold the codes"
+            )
         return Tensor(self.elem, x.shape)
 
 
@@ -90,7 +96,9 @@ class Reshape(Op):
 
     def infer(self) -> Tensor:
         x = tensor_of(self.x)
-        self.require(math.prod(self.shape) == x.size, f"{x} has {x.size} elements, {self.shape} another number")
+        self.require(
+            math.prod(self.shape) == x.size, f"{x} has {x.size} elements, {self.shape} another number"
+        )
         return Tensor(x.elem, self.shape)
 
 

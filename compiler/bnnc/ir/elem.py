@@ -15,8 +15,9 @@ MAX_INT_BITS = 32
 class Elem:
     """An element type: `b1_pm` (bit 1 = +1, bit 0 = -1), `b1_01`, `ter` {-1,0,1}, `uN`, `iN`, `f32`, `i64`.
 
-    `bits` is the number of bit planes of a packed tensor: planes hold the two's complement bits of the value
-    (so plane 0 of `ter` is "not zero" and plane 1 is "negative"), except for `b1_pm`, whose plane holds value > 0.
+    `bits` is the number of bit planes of a packed tensor: planes hold the two's complement bits of the
+    value (so plane 0 of `ter` is "not zero" and plane 1 is "negative"), except for `b1_pm`, whose plane
+    holds value > 0.
     """
 
     name: str
@@ -74,7 +75,9 @@ I8, I16, I32, I64, U8 = elem("i8"), elem("i16"), elem("i32"), elem("i64"), elem(
 
 
 def smallest_elem(values: np.ndarray) -> Elem:
-    """The narrowest element type that holds every one of these integers (`b1_pm` when they are only -1 and +1)."""
+    """The narrowest element type that holds every one of these integers (`b1_pm` when they are only -1 and
+    +1).
+    """
     lo, hi = int(values.min()), int(values.max())
     if lo >= -1 and hi <= 1 and not (values == 0).any():
         return B1_PM

@@ -7,7 +7,7 @@ Pads = tuple[int, int, int, int]  # top, left, bottom, right: the order of ONNX
 
 
 def output_size(size: int, kernel: int, stride: int, dilation: int, pad: int) -> int:
-    """Positions of a window of `kernel` taps over `size + pad` elements (floor, as ONNX without ceil_mode)."""
+    """Positions of a window of `kernel` taps over `size + pad` elements (floor: ONNX without ceil_mode)."""
     return (size + pad - dilation * (kernel - 1) - 1) // stride + 1
 
 

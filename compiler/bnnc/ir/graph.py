@@ -37,7 +37,7 @@ class Graph:
 
     @cached_property
     def users(self) -> dict[Op, tuple[Op, ...]]:
-        users: dict[Op, tuple[Op, ...]] = {op: () for op in self.ops}
+        users: dict[Op, tuple[Op, ...]] = dict.fromkeys(self.ops, ())
         for op in self.ops:
             for operand in dict.fromkeys(op.operands):
                 users[operand] += (op,)
@@ -48,11 +48,15 @@ class Graph:
         inputs = [op for op in self.ops if isinstance(op, Input)]
         if len(inputs) != 1:
             names = ", ".join(repr(op.name) for op in inputs) or "none"
-            raise BnncError.at("", f"a network with one input is needed; this one has {len(inputs)} ({names})")
+            raise BnncError.at(
+                "", f"a network with one input is needed; this one has {len(inputs)} ({names})"
+            )
         return inputs[0]
 
     def rewrite(self, change: Callable[[Op], Op]) -> Self:
-        """Replace every operation, operands first: `change` gets it on its new operands and returns its successor."""
+        """Replace every operation, operands first: `change` gets it on its new operands and returns its
+        successor.
+        """
         done: dict[Op, Op] = {}
         for op in self.ops:
             done[op] = change(op.with_operands(*(done[operand] for operand in op.operands)))

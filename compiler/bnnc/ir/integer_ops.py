@@ -14,11 +14,12 @@ NO_CUT = 2**31 - 1  # a cut no accumulator reaches: fills up rows of `Threshold.
 
 @operation
 class Conv2d(Op):
-    """y[i,j,o] = sum over taps (u,v) and channels k of group(o) of x[i*s+u*d-pad, j*s+v*d-pad, k] * weights[o,u,v,k].
+    """y[i,j,o] = sum over taps (u,v) and channels k of group(o) of x[i*s+u*d-pad, j*s+v*d-pad, k] *
+    weights[o,u,v,k].
 
-    weights (O, kh, kw, C/groups), integers that `weight_elem` holds. Outside the map x is `pad_value`, which the type
-    of x need not hold (0 around a b1_pm map is a third value). int32 result. A dense layer is a convolution whose
-    kernel covers the whole map.
+    weights (O, kh, kw, C/groups), integers that `weight_elem` holds. Outside the map x is `pad_value`,
+    which the type of x need not hold (0 around a b1_pm map is a third value). int32 result. A dense layer
+    is a convolution whose kernel covers the whole map.
     """
 
     x: Op
@@ -58,10 +59,10 @@ class Conv2d(Op):
 class Threshold(Op):
     """A step function per channel: y[..., c] = base[c] + sum_k jumps[c, k] * [x[..., c] >= cuts[c, k]].
 
-    base int32 (C,); cuts int32 (C, K), ascending in a row; jumps int32 (C, K). Rows with fewer steps end in
-    cuts of NO_CUT with jumps of 0. A decreasing step has a negative jump; a constant channel has no step.
-    For b1_pm base is -1 or +1 and jumps are +-2. `scale` float32 (() or (C,)) is what one unit of y stands for in the
-    source's numbers: metadata that no executor multiplies by.
+    base int32 (C,); cuts int32 (C, K), ascending in a row; jumps int32 (C, K). Rows with fewer steps end
+    in cuts of NO_CUT with jumps of 0. A decreasing step has a negative jump; a constant channel has no
+    step. For b1_pm base is -1 or +1 and jumps are +-2. `scale` float32 (() or (C,)) is what one unit of y
+    stands for in the source's numbers: metadata that no executor multiplies by.
     """
 
     x: Op
@@ -93,7 +94,8 @@ class Threshold(Op):
 class Table(Op):
     """A table per channel: y[..., c] = table[c, clip((x[..., c] - first[c]) >> shift, 0, W-1)].
 
-    table (C, W) of `elem`; first int32 (C,). Serves chains of many levels (Tanh into an i8). `scale` as in `Threshold`.
+    table (C, W) of `elem`; first int32 (C,). Serves chains of many levels (Tanh into an i8). `scale` as in
+    `Threshold`.
     """
 
     x: Op
@@ -131,7 +133,9 @@ class MaxPool2d(Op):
 
 @operation
 class SumPool2d(Op):
-    """y[i,j,c] = int32 sum of x over a window; taps outside the map count as 0. Divisors go into what follows."""
+    """y[i,j,c] = int32 sum of x over a window; taps outside the map count as 0. Divisors go into what
+    follows.
+    """
 
     x: Op
     kernel: Pair
@@ -147,7 +151,7 @@ class SumPool2d(Op):
 
 @operation
 class TopK(Op):
-    """int32 indices of the k largest elements of a vector (1, 1, C), the largest first, ties by lowest index."""
+    """int32 indices of the k largest elements of a vector (1, 1, C), largest first, ties by lowest index."""
 
     x: Op
     k: int

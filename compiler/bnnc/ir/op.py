@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Self, TypeVar, dataclass_transform, get_origin, get_type_hints
 
 import numpy as np
@@ -65,7 +65,8 @@ class Op:
         """The same operation on other operands, checked anew."""
         if all(new is old for new, old in zip(operands, self.operands, strict=True)):
             return self
-        return replace(self, **dict(zip(operand_fields(type(self)), operands, strict=True)))
+        changes: dict[str, Any] = dict(zip(operand_fields(type(self)), operands, strict=True))
+        return replace(self, **changes)
 
     def require(self, condition: bool, what: str, remedy: str = "") -> None:
         """Refuse the operation unless `condition` holds."""
@@ -73,28 +74,29 @@ class Op:
             raise BnncError.at(f"node {self.name!r} ({self.mnemonic()})", what, remedy)
 
 
-@cache
+_FIELD_TYPES: dict[type[Op], dict[str, Any]] = {}
+
+
 def field_types(cls: type[Op]) -> dict[str, Any]:
     """Name and resolved annotation of every field, in order."""
-    hints = get_type_hints(cls)
-    return {field.name: hints[field.name] for field in fields(cls)}
+    if cls not in _FIELD_TYPES:
+        hints = get_type_hints(cls)
+        _FIELD_TYPES[cls] = {field.name: hints[field.name] for field in fields(cls)}
+    return _FIELD_TYPES[cls]
 
 
 def _fields_where(cls: type[Op], wanted: Callable[[Any], bool]) -> tuple[str, ...]:
     return tuple(name for name, hint in field_types(cls).items() if wanted(hint))
 
 
-@cache
 def operand_fields(cls: type[Op]) -> tuple[str, ...]:
     return _fields_where(cls, lambda hint: isinstance(hint, type) and issubclass(hint, Op))
 
 
-@cache
 def constant_fields(cls: type[Op]) -> tuple[str, ...]:
     return _fields_where(cls, lambda hint: get_origin(hint) is np.ndarray)
 
 
-@cache
 def attribute_fields(cls: type[Op]) -> tuple[str, ...]:
     """Plain attributes: everything but the name, the operands and the constants."""
     taken = {"name", *operand_fields(cls), *constant_fields(cls)}

@@ -37,9 +37,9 @@ class Unpack(Op):
 class XnorConv2d(Op):
     """`Conv2d` of a b1_pm map with b1_pm weights: y = N - 2 * popcount(x ^ w) over N taps.
 
-    weights uint32 (O, kh, kw, words): bit i of word j is 1 where the weight of channel 32*j + i is +1; lanes past C
-    are 0. Padding with +1 or -1 is a word of ones or zeros in the lanes below C; a tap padded with 0 adds nothing:
-    N counts the taps inside the map, and so does the popcount.
+    weights uint32 (O, kh, kw, words): bit i of word j is 1 where the weight of channel 32*j + i is +1;
+    lanes past C are 0. Padding with +1 or -1 is a word of ones or zeros in the lanes below C; a tap padded
+    with 0 adds nothing: N counts the taps inside the map, and so does the popcount.
     """
 
     x: Op
@@ -63,11 +63,11 @@ class XnorConv2d(Op):
 class BitConv2d(Op):
     """`Conv2d` on bit planes ("bit-serial"), for every pair of element types that are not both b1_pm.
 
-    weights uint32 (O, kh, kw, weight_elem.bits, words), planes as in `Packed`. With the code of a value written as
-    a = a0 + sum_p ca[p] * plane_p (two's complement: a0 = 0, ca = 1, 2, .., the last one negative when signed;
-    b1_pm: a0 = -1, ca = 2) the products over N lanes are
-    y = N*a0*w0 + a0*sum_q cw[q]*pc(w_q) + w0*sum_p ca[p]*pc(a_p) + sum_pq ca[p]*cw[q]*pc(a_p & w_q).
-    For ter x b1_pm this is pc(a_0) - 2*pc(a_0 & (a_1 ^ w)). Padding is by value, as in `Conv2d`.
+    weights uint32 (O, kh, kw, weight_elem.bits, words), planes as in `Packed`. With the code of a value
+    written as a = a0 + sum_p ca[p] * plane_p (two's complement: a0 = 0, ca = 1, 2, .., the last one
+    negative when signed; b1_pm: a0 = -1, ca = 2) the products over N lanes are y = N*a0*w0 + a0*sum_q
+    cw[q]*pc(w_q) + w0*sum_p ca[p]*pc(a_p) + sum_pq ca[p]*cw[q]*pc(a_p & w_q). For ter x b1_pm this is
+    pc(a_0) - 2*pc(a_0 & (a_1 ^ w)). Padding is by value, as in `Conv2d`.
     """
 
     x: Op
@@ -89,8 +89,9 @@ class BitConv2d(Op):
 
 @operation
 class PackedMaxPool2d(Op):
-    """`MaxPool2d` of a b1_pm, b1_01 or ter map on its words: OR of the bits; ter: not zero = (some positive) | (all
-    negative), negative = all negative."""
+    """`MaxPool2d` of a b1_pm, b1_01 or ter map on its words: OR of the bits; ter: not zero = (some positive)
+    | (all negative), negative = all negative.
+    """
 
     x: Op
     kernel: Pair
@@ -112,7 +113,9 @@ def packed_conv_type(op: PackedConv, kernel: Pair) -> Tensor:
     """int32 (OH, OW, O) of a convolution over a packed map."""
     height, width, channels = map_shape(op.x)
     op.require(op.weights.dtype == np.uint32, f"weights are packed in uint32, not {op.weights.dtype}")
-    op.require(op.weights.shape[-1] == n_words(channels), f"weights {op.weights.shape} do not fit {op.x.type}")
+    op.require(
+        op.weights.shape[-1] == n_words(channels), f"weights {op.weights.shape} do not fit {op.x.type}"
+    )
     oh, ow = output_map((height, width), kernel, op.strides, op.dilations, op.pads)
     op.require(oh > 0 and ow > 0, f"kernel {kernel} does not fit into the padded map of {op.x.type}")
     return Tensor(I32, (oh, ow, op.weights.shape[0]))

@@ -32,7 +32,7 @@ _ATTRIBUTE = re.compile(rf"(\w+) = ({_STRING}|\[[^\]]*\]|[^,\[\"]+)(?:, |$)")
 
 
 def parse_graph(text: str, arrays: Mapping[str, Array] | None = None) -> Graph:
-    """The graph of a text form; `arrays` holds the constants that it names. BnncError names the line that is wrong."""
+    """The graph of a text form; `arrays` holds the constants it names. BnncError names a line that is wrong."""
     name, level, result, notes, ops = "", None, None, [], dict[str, Op]()
     for number, line in enumerate(text.splitlines(), 1):
         match line.strip().split(" ", 1):

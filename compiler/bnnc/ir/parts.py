@@ -1,7 +1,7 @@
 """The parts of a lowered graph: float head, integer core, float tail.
 
-x float32 -> [Input, EncodeInput] -> codes -> core -> raw integers -> [Reshape, ToFloat, Mul, ..] -> y as the source's.
-A device receives the codes and answers the raw integers; the head and the tail are the edge.
+x float32 -> [Input, EncodeInput] -> codes -> core -> raw integers -> [ToFloat, Mul, ..] -> y
+A device receives the codes and answers the raw integers; head and tail are the edge.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Source level: the trained network as its author wrote it, on real numbers, in the source's layout.
 
-Maps are (C, H, W), vectors (F,); the batch is left out and the channel is axis 0. A per-channel constant has shape (C,),
-a shared one (). Every elementwise operation rounds once per arithmetic step to float32, in the order of its formula.
+Maps are (C, H, W), vectors (F,); the batch is left out and the channel is axis 0. A per-channel constant
+has shape (C,), a shared one (). Every elementwise operation rounds once per arithmetic step to float32, in
+the order of its formula.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ def _same_type(op: Elementwise, *constants: Array) -> Tensor:
     x = tensor_of(op.x)
     for constant in constants:
         fits = constant.shape in ((), x.shape[:1])
-        op.require(fits, f"a constant of shape {constant.shape} is neither one number nor one a channel of {x}")
+        op.require(
+            fits, f"a constant of shape {constant.shape} is neither one number nor one a channel of {x}"
+        )
     return Tensor(F32, x.shape)
 
 
@@ -207,8 +210,8 @@ class BipolarQuant(Elementwise):
 class Quant(Elementwise):
     """QONNX Quant: (rounding(clamp(x / scale + zero_point, lo, hi)) - zero_point) * scale.
 
-    lo and hi follow from bits, signed and narrow; rounding is ROUND (half to even), CEIL, FLOOR, UP, DOWN, HALF_UP or
-    HALF_DOWN.
+    lo and hi follow from bits, signed and narrow; rounding is ROUND (half to even), CEIL, FLOOR, UP, DOWN,
+    HALF_UP or HALF_DOWN.
     """
 
     scale: Array
@@ -228,7 +231,9 @@ class Quant(Elementwise):
 
 @operation
 class QuantizeLinear(Elementwise):
-    """ONNX QuantizeLinear, then DequantizeLinear: (clamp(round(x / scale) + zero_point, lo, hi) - zero_point) * scale."""
+    """ONNX QuantizeLinear, then DequantizeLinear: (clamp(round(x / scale) + zero_point, lo, hi) - zero_point)
+    * scale.
+    """
 
     scale: Array
     zero_point: Array
@@ -238,7 +243,9 @@ class QuantizeLinear(Elementwise):
 
 @operation
 class MultiThreshold(Elementwise):
-    """FINN's MultiThreshold: out_bias + out_scale * sum_k [x >= thresholds[c, k]]; thresholds (1, K) or (C, K)."""
+    """FINN's MultiThreshold: out_bias + out_scale * sum_k [x >= thresholds[c, k]]; thresholds (1, K) or (C,
+    K).
+    """
 
     thresholds: Array
     out_scale: float
@@ -247,7 +254,9 @@ class MultiThreshold(Elementwise):
     def infer(self) -> Tensor:
         x = tensor_of(self.x)
         rows = self.thresholds.shape[0]
-        self.require(self.thresholds.ndim == 2 and rows in (1, x.shape[0]), f"{rows} rows of thresholds for {x}")
+        self.require(
+            self.thresholds.ndim == 2 and rows in (1, x.shape[0]), f"{rows} rows of thresholds for {x}"
+        )
         return Tensor(F32, x.shape)
 
 
@@ -269,8 +278,8 @@ class Trunc(Elementwise):
 class Conv(Op):
     """ONNX Conv over (C, H, W): weights (O, C/groups, kh, kw) times `scale` (() or (O,)), no bias.
 
-    weights are float32 (scale 1) or, where the source has a quantizer on them, its integers (minus the zero point).
-    Outside the map x is `pad_value`.
+    weights are float32 (scale 1) or, where the source has a quantizer on them, its integers (minus the
+    zero point). Outside the map x is `pad_value`.
     """
 
     x: Op
@@ -285,7 +294,9 @@ class Conv(Op):
     def infer(self) -> Tensor:
         x, w = tensor_of(self.x), self.weights
         self.require(len(x.shape) == 3, f"a map (C, H, W) is needed, not {x}")
-        self.require(w.ndim == 4, f"2-d kernels are needed, not weights {w.shape}", "reshape 1-d data to H = 1")
+        self.require(
+            w.ndim == 4, f"2-d kernels are needed, not weights {w.shape}", "reshape 1-d data to H = 1"
+        )
         self.require(x.shape[0] == w.shape[1] * self.groups, f"weights {w.shape} do not fit {x}")
         self.require(self.scale.shape in ((), w.shape[:1]), f"scale {self.scale.shape} for weights {w.shape}")
         kernel = (w.shape[2], w.shape[3])

@@ -19,9 +19,9 @@ MAX_PLANE_PAIRS = 4  # an int8 multiply-accumulate costs about as many NEON slot
 class PackBits:
     """Before: integer level. After: packed level.
 
-    A convolution of b1_pm by b1_pm becomes `XnorConv2d`, one of at most `max_plane_pairs` products of bit planes
-    `BitConv2d`; wider and grouped ones stay `Conv2d` on plain integers. Max pooling of one-bit and ternary maps works
-    on the words.
+    A convolution of b1_pm by b1_pm becomes `XnorConv2d`, one of at most `max_plane_pairs` products of bit
+    planes `BitConv2d`; wider and grouped ones stay `Conv2d` on plain integers. Max pooling of one-bit and
+    ternary maps works on the words.
     """
 
     max_plane_pairs: int = MAX_PLANE_PAIRS

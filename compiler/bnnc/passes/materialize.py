@@ -1,0 +1,159 @@
+"""Values as integers that a layer can read, with their max pools on the cheap side of the threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bnnc.errors import BnncError
+from bnnc.ir import source_ops as src
+from bnnc.ir.edge_ops import Input
+from bnnc.ir.elem import smallest_elem
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d
+from bnnc.ir.op import Array, Op
+from bnnc.passes.chain import Chain, DomainValue, direction, evaluate_pairs, last_discretizer
+from bnnc.passes.encode import encode_chain
+from bnnc.passes.quantizer import Quantized, quantize
+from bnnc.passes.ranges import reachable
+from bnnc.passes.value import Links, Value, settle
+
+ONE = np.ones((), np.float32)
+
+
+@dataclass
+class Materializer:
+    """Turns values into integers; remembers what it made and notes what rounding it had to do."""
+
+    notes: list[str] = field(default_factory=list)
+    _made: dict[tuple[Op, Links], Quantized] = field(default_factory=dict)
+
+    def integers(self, value: Value, wanted_by: str) -> tuple[Value, Quantized]:
+        """The value settled, and its integers; `wanted_by` names the layer that reads them."""
+        value = settle(self.encoded(value))
+        key = (value.root, value.chain)
+        if key not in self._made:
+            self._made[key] = self._integers(value, wanted_by)
+        return value, self._made[key]
+
+    def encoded(self, value: Value) -> Value:
+        """The value with a float input replaced by its codes."""
+        if not isinstance(value.root, Input):
+            return value
+        key = (value.root, value.chain)
+        if key not in self._made:
+            self._made[key] = encode_chain(value.root, value.functions)
+        made = self._made[key]
+        return replace(value, root=made.op, chain=scaling(made.scale, value.root.name))
+
+    def _integers(self, value: Value, wanted_by: str) -> Quantized:
+        pool = first_pool(value.chain)
+        if pool is not None:
+            return self._pooled(value, pool, wanted_by)
+        chain = value.functions
+        scale = plain_scale(chain)
+        if scale is not None and value.root.type.elem.bits <= 16:
+            return Quantized(value.root, scale)
+        return quantize(value.root, chain) or self._rounded(value, wanted_by)
+
+    def _pooled(self, value: Value, pool: int, wanted_by: str) -> Quantized:
+        """max(g(x)) then f: f behind a discretized or never decreasing chain can go first, else pool the
+        integers.
+        """
+        before, after = value.chain[:pool], value.chain[pool + 1 :]
+        link = value.chain[pool]
+        assert isinstance(link, src.MaxPool)
+        functions = Value(value.root, after, value.shape).functions
+        rises = bool((direction(functions, value.root.type.shape[-1]) == 1).all())
+        if first_pool(after) is None and rises and last_discretizer(functions) >= 0:
+            _, made = self.integers(replace(value, chain=before + after), wanted_by)
+            if (made.scale > 0).all():
+                return Quantized(_max_pool(link, made.op), made.scale)
+        return self.integers(pool_root(value), wanted_by)[1]
+
+    def _rounded(self, value: Value, wanted_by: str) -> Quantized:
+        """Real numbers as integers: 16 bits behind an input domain, else 8, over the reachable range."""
+        chain, reach = value.functions, reachable(value.root)
+        channels = np.arange(len(reach.lo))
+        ends = [evaluate_pairs(chain, x, channels) for x in (reach.lo, reach.hi)]
+        if not direction(chain, len(channels)).all():
+            raise BnncError.at(
+                f"node {wanted_by!r}",
+                f"reads real numbers of {chain[-1].name!r}, whose range is unknown (not monotone)",
+                "put a quantizer in front of the layer",
+            )
+        lo, hi = float(np.min(ends)), float(np.max(ends))
+        bits = 16 if isinstance(chain[0], DomainValue) else 8
+        signed = lo < 0
+        levels = 2 ** (bits - 1) - 1 if signed else 2**bits - 1
+        scale = np.float32((max(abs(lo), abs(hi)) or 1) / levels)
+        zero = np.zeros((), np.float32)
+        step = src.Quant(
+            f"{wanted_by} input", Input("", (1,)), np.array(scale), zero, bits, signed, signed, "ROUND"
+        )
+        made = quantize(value.root, (*chain, step))
+        assert made is not None
+        kind = f"{'i' if signed else 'u'}{bits}"
+        self.notes.append(
+            f"node {wanted_by!r}: real input in [{lo:.6g}, {hi:.6g}] quantized to {kind}, step {scale:.6g}"
+        )
+        return made
+
+
+def first_pool(chain: Links) -> int | None:
+    """Index of the first waiting max pool."""
+    return next((i for i, link in enumerate(chain) if isinstance(link, src.MaxPool)), None)
+
+
+def scaling(scale: Array, name: str) -> Chain:
+    """Multiplication by `scale`, or nothing when it is 1."""
+    if (scale == 1).all():
+        return ()
+    return (src.Mul(name, Input("", (scale.shape or (1,))), scale),)
+
+
+def plain_scale(chain: Chain) -> Array | None:
+    """The product of a chain that only multiplies by positive numbers, else None."""
+    product = ONE
+    for op in chain:
+        if not isinstance(op, src.Mul) or (op.c <= 0).any():
+            return None
+        product = np.asarray(product * op.c, np.float32)
+    return product
+
+
+def pool_root(value: Value) -> Value:
+    """The value with its first max pool done on the integers of its root, where the chain before it never
+    decreases.
+
+    Channels where it never increases are turned round first: their weights change sign, and so does the
+    chain.
+    """
+    pool = first_pool(value.chain)
+    assert pool is not None
+    link, before = value.chain[pool], value.chain[:pool]
+    assert isinstance(link, src.MaxPool)
+    functions = replace(value, chain=before).functions
+    sense = direction(functions, value.root.type.shape[-1])
+    root, turn = value.root, tuple[src.Elementwise, ...]()
+    if (sense == 0).any():
+        raise BnncError.at(f"node {link.name!r} (MaxPool)", "pools a function that neither rises nor falls")
+    if (sense < 0).any():
+        root, turn = _turned(root, sense, link.name)
+    pooled = _max_pool(link, root)
+    height, width, channels = pooled.type.shape
+    return replace(value, root=pooled, chain=(*turn, *before, *value.chain[pool + 1 :]))
+
+
+def _turned(root: Op, sense: Array, name: str) -> tuple[Op, Chain]:
+    if not isinstance(root, Conv2d):
+        raise BnncError.at(
+            f"node {name!r} (MaxPool)", "pools a falling function of something that is no convolution"
+        )
+    weights = root.weights * sense[:, None, None, None].astype(root.weights.dtype)
+    turned = replace(root, weights=weights, weight_elem=smallest_elem(weights))
+    return turned, (src.Mul(name, Input("", sense.shape), sense.astype(np.float32)),)
+
+
+def _max_pool(link: src.MaxPool, x: Op) -> Op:
+    return MaxPool2d(link.name, x, link.kernel, link.strides, link.pads)

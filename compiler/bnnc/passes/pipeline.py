@@ -1,0 +1,73 @@
+"""The passes in their order, and running them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bnnc.errors import BnncError
+from bnnc.ir.graph import Graph, Level
+from bnnc.passes.domain import InputDomain
+from bnnc.passes.fold_pad import FoldPad
+from bnnc.passes.pack import PackBits
+from bnnc.passes.streamline import Streamline
+
+OnPass = Callable[[str, Graph], None]
+
+
+class Pass(Protocol):
+    """A graph to a graph; running it twice changes nothing more."""
+
+    @property
+    def name(self) -> str: ...
+
+    def run(self, graph: Graph) -> Graph: ...
+
+
+@dataclass(frozen=True)
+class LowerOptions:
+    """What a user decides about lowering."""
+
+    domain: InputDomain | None = None
+
+
+# Name, level that the graph has afterwards, and how to make the pass. The reason for each place:
+# fold-pad    first: a Pad between layers would hide a layer's input from everything behind
+# streamline  needs padding in the layers, and leaves only integers
+# pack        last: layouts are chosen by the layers that read a value
+_PASSES: tuple[tuple[str, Level, Callable[[LowerOptions], Pass]], ...] = (
+    ("fold-pad", Level.SOURCE, lambda options: FoldPad()),
+    ("streamline", Level.INTEGER, lambda options: Streamline(options.domain)),
+    ("pack", Level.PACKED, lambda options: PackBits()),
+)
+PASS_NAMES: tuple[str, ...] = tuple(name for name, _, _ in _PASSES)
+_ORDER = {Level.SOURCE: 0, Level.INTEGER: 1, Level.PACKED: 2}
+
+
+def lower(
+    graph: Graph, options: LowerOptions, until: Level = Level.PACKED, on_pass: OnPass | None = None
+) -> Graph:
+    """The graph lowered from whatever level it has to `until`."""
+    if options.domain is not None and graph.level != Level.SOURCE:
+        raise BnncError.at(
+            f"graph {graph.name!r}",
+            "is lowered already, its input domain is fixed",
+            "declare the domain when lowering the source model",
+        )
+    names = [name for name, level, _ in _PASSES if _ORDER[level] <= _ORDER[until]]
+    return run_passes(graph, names, options, on_pass)
+
+
+def run_passes(
+    graph: Graph, names: Iterable[str], options: LowerOptions, on_pass: OnPass | None = None
+) -> Graph:
+    """The graph after exactly these passes, in the given order."""
+    make = {name: factory for name, _, factory in _PASSES}
+    for name in names:
+        if name not in make:
+            raise BnncError.at("--passes", f"unknown pass {name!r}", f"there are {', '.join(PASS_NAMES)}")
+        graph = make[name](options).run(graph)
+        if on_pass is not None:
+            on_pass(name, graph)
+    return graph

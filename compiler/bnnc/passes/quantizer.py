@@ -1,0 +1,152 @@
+"""From the steps of a chain to a `Threshold` or a `Table`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnnc.errors import BnncError
+from bnnc.ir import source_ops as src
+from bnnc.ir.elem import I32, smallest_elem
+from bnnc.ir.integer_ops import NO_CUT, Table, Threshold
+from bnnc.ir.op import Array, Op
+from bnnc.passes.chain import Chain, direction, evaluate_pairs, last_discretizer, unit
+from bnnc.passes.ranges import Range, reachable
+from bnnc.passes.steps import Steps, find_steps
+
+MANY_STEPS = 16  # above it a table beats comparisons, if it is not much larger
+GRID_TOLERANCE = (
+    1e-5  # a dequantized value is code * scale rounded to float32, perhaps shifted by a zero point
+)
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """Integers and what one unit of them is worth: float32 () or (C,)."""
+
+    op: Op
+    scale: Array
+
+
+def quantize(root: Op, chain: Chain) -> Quantized | None:
+    """The chain on the integers of `root` as a step function to integers; None if its results lie on no known
+    grid.
+    """
+    grid = unit(chain)
+    if grid is None:
+        return None
+    name = chain[last_discretizer(chain)].name
+    steps = chain_steps(root, chain)
+    _refuse_zero_sign(chain, steps)
+    codes, scale = grid_codes(steps, grid, name)
+    return Quantized(step_op(name, root, codes, scale), scale)
+
+
+def chain_steps(root: Op, chain: Chain) -> Steps:
+    """Where the chain's float32 results change over the reachable values of `root`."""
+    reach = reachable(root)
+    monotone = bool(direction(chain, len(reach.lo)).all())
+    return find_steps(lambda x, c: evaluate_pairs(chain, x, c), reach, monotone, f"node {chain[-1].name!r}")
+
+
+def grid_codes(steps: Steps, grid: Array, name: str) -> tuple[Steps, Array]:
+    """The steps with float values replaced by the integers n of value = n * scale, and the scale.
+
+    A factor that all integers share goes into the scale.
+    """
+    per_start = np.broadcast_to(grid, steps.start.shape).astype(np.float64)
+    start, value = steps.start / per_start, steps.value / per_start[steps.channel]
+    ratios = np.concatenate([start, value])
+    codes = np.rint(ratios).astype(np.int64)
+    if (abs(ratios - codes) > GRID_TOLERANCE * np.maximum(1, abs(ratios))).any():
+        worst = abs(ratios - codes).argmax()
+        raise BnncError.at(
+            f"node {name!r}",
+            f"gives {steps.values()[worst]:g}, which is no multiple of its quantization step",
+            "bounds behind a quantizer (Clip, Add) have to be multiples of its scale",
+        )
+    factor = int(np.gcd.reduce(codes)) or 1
+    codes //= factor
+    exact = Steps(codes[: len(start)], steps.channel, steps.cut, codes[len(start) :])
+    return exact, np.asarray(grid * np.float32(factor), np.float32)
+
+
+def _refuse_zero_sign(chain: Chain, steps: Steps) -> None:
+    """ONNX Sign gives 0 for an exact 0: a third value, not a guess (design: ties)."""
+    sign = chain[last_discretizer(chain)]
+    if not isinstance(sign, src.Sign):
+        return
+    zero_start, zero_value = steps.start == 0, steps.value == 0
+    if not (zero_start.any() or zero_value.any()):
+        return
+    where = f"channel {steps.channel[zero_value][0]}, accumulator {steps.cut[zero_value][0]}"
+    if not zero_value.any():
+        where = f"channel {zero_start.argmax()}, the smallest accumulator"
+    raise BnncError.at(
+        f"node {sign.name!r} (Sign)",
+        f"an exact 0 is reachable in front of it ({where}), and Sign(0) is 0, neither +1 nor -1",
+        "use BipolarQuant, or a compare + Where, which say what 0 becomes",
+    )
+
+
+def step_op(name: str, root: Op, steps: Steps, scale: Array) -> Op:
+    """`Threshold` for few steps, `Table` for many over a short range."""
+    counts = np.bincount(steps.channel, minlength=len(steps.start))
+    most = int(counts.max(initial=0))
+    elem = smallest_elem(steps.values())
+    window = _window(steps, reachable(root))
+    if (
+        most > MANY_STEPS
+        and window is not None
+        and window.size * elem.dtype.itemsize <= 8 * most * len(counts)
+    ):
+        first = window.first
+        return Table(name, root, first, _table(steps, window).astype(elem.dtype), scale, window.shift, elem)
+    cuts = np.full((len(counts), most), NO_CUT, np.int64)
+    jumps = np.zeros((len(counts), most), np.int64)
+    row = np.arange(len(steps.channel)) - np.repeat(np.cumsum(counts) - counts, counts)
+    cuts[steps.channel, row] = steps.cut
+    before = np.where(row > 0, np.roll(steps.value, 1), steps.start[steps.channel])
+    jumps[steps.channel, row] = steps.value - before
+    return Threshold(
+        name, root, steps.start.astype(np.int32), cuts.astype(np.int32), jumps.astype(np.int32), scale, elem
+    )
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The x of every channel from its first to its last step: first int32 (C,), width in 2**shift."""
+
+    first: Array
+    width: int
+    shift: int
+
+    @property
+    def size(self) -> int:
+        return len(self.first) * self.width
+
+
+def _window(steps: Steps, reach: Range) -> _Window | None:
+    shift = reach.step.bit_length() - 1
+    lowest, highest = reach.hi.copy(), reach.lo.copy()
+    np.minimum.at(lowest, steps.channel, steps.cut - reach.step)
+    np.maximum.at(highest, steps.channel, steps.cut)
+    lowest = np.minimum(lowest, highest)
+    width = int(((highest - lowest) >> shift).max()) + 1
+    if width * len(lowest) > 1 << 26 or not I32.holds(int(lowest.min()), int(highest.max())):
+        return None
+    return _Window(lowest.astype(np.int32), width, shift)
+
+
+def _table(steps: Steps, window: _Window) -> Array:
+    """(C, width): the value at first + (index << shift)."""
+    jumps = np.zeros((len(window.first), window.width), np.int64)
+    jumps[:, 0] = steps.start
+    first_of_channel = (
+        np.r_[True, steps.channel[1:] != steps.channel[:-1]] if len(steps.channel) else np.zeros(0, bool)
+    )
+    before = np.where(first_of_channel, steps.start[steps.channel], np.roll(steps.value, 1))
+    index = (steps.cut - window.first[steps.channel]) >> window.shift
+    np.add.at(jumps, (steps.channel, index), steps.value - before)
+    return np.cumsum(jumps, axis=1)

@@ -1,0 +1,94 @@
+"""Reachable values: bounds per channel of every integer operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast, EncodeInput, Reshape
+from bnnc.ir.elem import B1_PM
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold
+from bnnc.ir.op import Array, Op
+
+
+@dataclass(frozen=True)
+class Range:
+    """Channel c takes only values lo[c], lo[c] + step, .., hi[c]; int64 (C,) each."""
+
+    lo: Array
+    hi: Array
+    step: int = 1
+
+    @property
+    def n_values(self) -> int:
+        """The most values that any channel takes."""
+        return int(((self.hi - self.lo) // self.step).max()) + 1
+
+    def hull(self) -> tuple[int, int]:
+        return int(self.lo.min()), int(self.hi.max())
+
+
+def reachable(op: Op) -> Range:
+    """Values that the result of `op` (channel last) can take, whatever the input."""
+    channels = op.type.shape[-1]
+    match op:
+        case EncodeInput():
+            return _uniform(op.first, op.first + op.cuts.shape[1] * (2 if op.elem == B1_PM else 1), channels)
+        case Threshold():
+            return _levels(op)
+        case Table():
+            return Range(op.table.min(axis=1).astype(np.int64), op.table.max(axis=1).astype(np.int64))
+        case Conv2d():
+            return _conv(op)
+        case MaxPool2d():
+            return reachable(op.x)
+        case SumPool2d():
+            return _sum_pool(op)
+        case Reshape() | ChannelsLast() | ChannelsFirst():
+            return _uniform(*reachable(op.x).hull(), channels)
+        case _:
+            elem = op.type.elem
+            return _uniform(elem.lo, elem.hi, channels)
+
+
+def _uniform(lo: int, hi: int, channels: int) -> Range:
+    return Range(np.full(channels, lo, np.int64), np.full(channels, hi, np.int64))
+
+
+def _levels(op: Threshold) -> Range:
+    levels = np.cumsum(np.hstack([op.base[:, None], op.jumps]), axis=1, dtype=np.int64)
+    return Range(levels.min(axis=1), levels.max(axis=1))
+
+
+def _conv(op: Conv2d) -> Range:
+    """Sums of each weight at its best and its worst, taps in the padding included.
+
+    With b1_pm activations every term has the parity of its weight, so sums move in steps of 2, unless a
+    tap may be 0.
+    """
+    lo, hi = _per_input(op)
+    if any(op.pads):
+        lo, hi = np.minimum(lo, op.pad_value), np.maximum(hi, op.pad_value)
+    weights = op.weights.astype(np.int64)
+    smallest = np.minimum(weights * lo, weights * hi).sum(axis=(1, 2, 3))
+    largest = np.maximum(weights * lo, weights * hi).sum(axis=(1, 2, 3))
+    odd = op.x.type.elem == B1_PM and (op.pad_value in (-1, 1) or not any(op.pads))
+    return Range(smallest, largest, 2 if odd else 1)
+
+
+def _per_input(op: Conv2d) -> tuple[Array, Array]:
+    """Bounds of the input as they meet weights (O, kh, kw, C/groups)."""
+    x = reachable(op.x)
+    if op.groups > 1:
+        low, high = x.hull()
+        return np.array(low), np.array(high)
+    return x.lo, x.hi
+
+
+def _sum_pool(op: SumPool2d) -> Range:
+    x, taps = reachable(op.x), op.kernel[0] * op.kernel[1]
+    lo, hi = x.lo * taps, x.hi * taps
+    if any(op.pads):
+        return Range(np.minimum(lo, 0), np.maximum(hi, 0))
+    return Range(lo, hi, 1)

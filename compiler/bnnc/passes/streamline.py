@@ -1,0 +1,123 @@
+"""Pass "streamline": everything between two layers becomes integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.ir import source_ops as src
+from bnnc.ir.edge_ops import Cast, Input, Reshape
+from bnnc.ir.elem import I64
+from bnnc.ir.graph import Graph, Level
+from bnnc.ir.op import Op
+from bnnc.passes.chain import DomainValue, direction, last_discretizer
+from bnnc.passes.domain import InputDomain
+from bnnc.passes.encode import encode_domain
+from bnnc.passes.finish import finish
+from bnnc.passes.layers import Lowering
+from bnnc.passes.materialize import Materializer, first_pool, pool_root
+from bnnc.passes.value import Value, append, reshape, settle, transpose
+
+
+@dataclass(frozen=True)
+class Streamline:
+    """Before: source level. After: integer level.
+
+    Layers become `Conv2d` on integers. The float chain between an accumulator and the next quantizer is
+    evaluated over the reachable accumulators, in the source's own operation order, and becomes a
+    `Threshold` or a `Table`. What stands behind the last layer stays float: it is the edge. A layer that
+    reads real numbers or has real weights is quantized, and a note says so.
+    """
+
+    domain: InputDomain | None = None
+    name: str = "streamline"
+
+    def run(self, graph: Graph) -> Graph:
+        if graph.level != Level.SOURCE:
+            return graph
+        walk = _Walk(self.domain, Materializer())
+        result = walk.run(graph)
+        return replace(graph, level=Level.INTEGER, result=result).with_note(*walk.made.notes)
+
+
+class _Walk:
+    """One visit to every source operation, operands first. A `Value` is still open; an `Op` belongs to the
+    tail.
+    """
+
+    def __init__(self, domain: InputDomain | None, made: Materializer) -> None:
+        self.domain, self.made, self.lowering = domain, made, Lowering(made)
+        self.done: dict[Op, Value | Op] = {}
+
+    def run(self, graph: Graph) -> Op:
+        findings = list[Finding]()
+        for op in graph.ops:
+            if all(operand in self.done for operand in op.operands):
+                try:
+                    self.done[op] = self._visit(op)
+                except BnncError as error:
+                    findings.extend(error.findings)
+        raise_all(findings)
+        return self._finished(graph.result)
+
+    def _finished(self, op: Op) -> Op:
+        done = self.done[op]
+        return finish(done, self.made, op.name) if isinstance(done, Value) else done
+
+    def _visit(self, op: Op) -> Value | Op:
+        if isinstance(op, Input):
+            return self._input(op)
+        before = self.done[op.operands[0]]
+        return self._in_tail(op) if isinstance(before, Op) else self._on_value(op, before)
+
+    def _in_tail(self, op: Op) -> Op:
+        """Behind a Softmax or a ranking only the edge's own operations can stand."""
+        match op:
+            case src.Elementwise() | src.Softmax() | src.LogSoftmax():
+                return op.with_operands(self._finished(op.operands[0]))
+            case Reshape():
+                return Reshape(op.name, self._finished(op.operands[0]), op.type.shape)
+        raise BnncError.at(
+            f"node {op.name!r} ({type(op).__name__})",
+            "stands behind a Softmax or an ArgMax, which end a network",
+            "cut the model in front of it",
+        )
+
+    def _on_value(self, op: Op, value: Value) -> Value | Op:
+        match op:
+            case src.Elementwise():
+                return append(value, op)
+            case src.Conv():
+                return self.lowering.conv(op, value)
+            case src.Dense():
+                return self.lowering.dense(op, value)
+            case src.MaxPool():
+                return self._max_pool(op, value)
+            case src.AveragePool():
+                return self.lowering.average_pool(op, value)
+            case Reshape():
+                return reshape(value, op)
+            case src.Transpose():
+                return transpose(value, op)
+            case src.Softmax() | src.LogSoftmax():
+                return op.with_operands(self._finished(op.operands[0]))
+            case src.ArgTopK():
+                indices = self.lowering.top_k(op, value)
+                return Cast(op.name, Reshape(op.name, indices, op.type.shape), I64)
+        raise BnncError.at(f"node {op.name!r} ({op.mnemonic()})", "is not supported at this place")
+
+    def _input(self, op: Input) -> Value:
+        if self.domain is None:
+            return Value(op, (), op.shape, in_source_layout=True)
+        codes = encode_domain(op, self.domain)
+        meaning = DomainValue.of(op, codes, self.domain)
+        return Value(codes, (meaning,), op.shape, in_source_layout=True)
+
+    def _max_pool(self, op: src.MaxPool, value: Value) -> Value:
+        """Pools small integers at once; pools in front of a threshold wait."""
+        value = settle(self.made.encoded(value))
+        waiting = replace(value, chain=(*value.chain, op), shape=op.type.shape)
+        small = value.root.type.elem.bits <= 8 and first_pool(value.chain) is None
+        rises = direction(value.functions, value.root.type.shape[-1])
+        ready = small and bool((rises == 1).all()) and last_discretizer(value.functions) < 0
+        return pool_root(waiting) if ready else waiting
