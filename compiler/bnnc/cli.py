@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import traceback
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -51,7 +52,7 @@ class LazyGroup(click.Group):
             _report(ctx, f"{error.filename or 'writing'}: {error.strerror}")
 
 
-def _report(ctx: click.Context, *findings: str) -> None:
+def _report(ctx: click.Context, *findings: str) -> NoReturn:
     if ctx.meta.get("bnnc.debug"):
         click.echo(traceback.format_exc(), err=True, nl=False)
     for finding in findings:

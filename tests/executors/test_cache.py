@@ -36,7 +36,9 @@ def test_a_failure_leaves_no_entry(tmp_path: Path) -> None:
 def test_another_process_may_win_the_race(tmp_path: Path) -> None:
     def slow(folder: Path) -> None:
         (folder / "x").write_text("same")
-        cache.entry(tmp_path, {"model": "a"}, lambda other: None if (other / "x").write_text("same") else None)
+        cache.entry(
+            tmp_path, {"model": "a"}, lambda other: None if (other / "x").write_text("same") else None
+        )
 
     assert (cache.entry(tmp_path, {"model": "a"}, slow) / "x").read_text() == "same"
     assert len(os.listdir(tmp_path)) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,9 +56,11 @@ class Liar:
 
 
 def mlp(layers: int, width: int = 40, seed: int = 1) -> Graph:
-    """A packed network of binary dense layers, `fc0`, `fc1`, .., each with a `sign` behind it but the last."""
+    """A packed network of binary dense layers `fc0`, `fc1`, .. with `sign0`, `sign1`, .. between them."""
     rng = np.random.default_rng(seed)
-    codes = EncodeInput("codes", Input("x", (width,)), np.zeros((1, 1), np.float32), NONE, NONE, ONE, -1, B1_PM)
+    codes = EncodeInput(
+        "codes", Input("x", (width,)), np.zeros((1, 1), np.float32), NONE, NONE, ONE, -1, B1_PM
+    )
     x: Op = Reshape("flat", codes, (1, 1, width))
     for i in range(layers):
         x = Conv2d(f"fc{i}", x, 2 * rng.integers(0, 2, (width, 1, 1, width)) - 1, B1_PM)
@@ -69,7 +71,9 @@ def mlp(layers: int, width: int = 40, seed: int = 1) -> Graph:
 
 def sign(name: str, x: Op) -> Threshold:
     channels = x.type.shape[-1]
-    base, cuts, jumps = (np.full(shape, value) for shape, value in (((channels,), -1), ((channels, 1), 1), ((channels, 1), 2)))
+    base, cuts, jumps = (
+        np.full(shape, value) for shape, value in (((channels,), -1), ((channels, 1), 1), ((channels, 1), 2))
+    )
     return Threshold(name, x, base, cuts, jumps, ONE, B1_PM)
 
 
@@ -106,9 +110,8 @@ def test_a_wrong_last_layer_is_named_with_both_values() -> None:
     found = find(graph, "fc2", "xnor_conv2d", (sample, *element))
     value = truth[(sample, *element)].item()
     assert found == Mismatch("fc2", "xnor_conv2d", sample, tuple(element), value, -value, "arm")
-    assert str(found) == (
-        f"layer 'fc2' (xnor_conv2d), sample {sample}, element {element}: sim gives {value}, arm gives {-value}"
-    )
+    place = f"layer 'fc2' (xnor_conv2d), sample {sample}, element {element}"
+    assert str(found) == f"{place}: sim gives {value}, arm gives {-value}"
 
 
 def test_a_lie_of_the_whole_alone_is_reported_at_the_end() -> None:

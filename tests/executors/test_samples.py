@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.graphs import random_graph
 
 from bnnc.errors import BnncError
 from bnnc.executors.samples import choose_samples, generated_samples, read_samples
 from bnnc.ir.edge_ops import Input
-from tests.graphs import random_graph
 
 X = Input("x", (2, 3))
 

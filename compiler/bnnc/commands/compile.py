@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnnc.commands.options import common, network, open_network, progress
+from bnnc.commands.options import board, common, network, open_network, progress
 
 if TYPE_CHECKING:
     from bnnc.executors.manifest import Manifest
@@ -19,12 +19,23 @@ DEFAULT_SAMPLES = 4
 @click.command("compile")
 @network("MODEL")
 @click.option("--target", "kind", required=True, metavar="NAME", help="arm, host or hls.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="A new folder.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="A new folder."
+)
 @click.option("--cpu", metavar="NAME", help="The processor; for arm cortex-a72 unless told.")
 @click.option("--no-verify", is_flag=True, help="Do not run what was made.")
 @click.option("--force", is_flag=True, help="Replace what an earlier compile made in DIR.")
-@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="How many samples to verify with; 4, or all of --data.")
-@click.option("--data", type=click.Path(path_type=Path), help="Samples to verify with: x.npy, or x.npz with an array `x`.")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many samples to verify with; 4, or all of --data.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Samples to verify with: x.npy, or x.npz with an array `x`.",
+)
 @common
 def command(
     path: Path,
@@ -39,8 +50,8 @@ def command(
 ) -> None:
     """Compile a network for a target, and prove what was made.
 
-    What was made runs on a few samples, and has to answer the integers of the simulator and the numbers of the
-    source. If it does not, the first layer, element and both values are named and nothing is left behind.
+    What was made runs on a few samples and has to answer the integers of the simulator and the numbers of
+    the source. If it does not, the first layer, element and both values are named and nothing is left behind.
     """
     from bnnc.executors.compile import compile_network, verify_compiled
     from bnnc.executors.output import new_folder
@@ -55,14 +66,15 @@ def command(
         verdicts: tuple[Verdict, ...] = ()
         if not no_verify:
             with progress("verify", len(x)) as advance:
-                verdicts = verify_compiled(opened, kind, x, folder, advance)
+                verdicts = verify_compiled(opened, kind, x, folder, board(), advance)
         n_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     _summarize(manifest, verdicts, output, n_bytes)
 
 
 def _summarize(manifest: Manifest, verdicts: tuple[Verdict, ...], output: Path, n_bytes: int) -> None:
     cpu = f" ({manifest.cpu})" if manifest.cpu else ""
-    click.echo(f"{output}: {manifest.name} for {manifest.target}{cpu}, {len(manifest.files)} files, {n_bytes:,} bytes")
+    size = f"{len(manifest.files)} files, {n_bytes:,} bytes"
+    click.echo(f"{output}: {manifest.name} for {manifest.target}{cpu}, {size}")
     click.echo(f"  input  {manifest.input}")
     click.echo(f"  output {manifest.output}")
     for verdict in verdicts:

@@ -59,7 +59,9 @@ def _description(opened: Network, found: tuple[Layer, ...]) -> dict[str, Any]:
 
 
 def _totals(found: tuple[Layer, ...]) -> dict[str, int]:
-    return {key: sum(getattr(layer, key) for layer in found) for key in ("macs", "weight_bytes", "table_bytes")}
+    return {
+        key: sum(getattr(layer, key) for layer in found) for key in ("macs", "weight_bytes", "table_bytes")
+    }
 
 
 def _print_table(opened: Network, found: tuple[Layer, ...]) -> None:
@@ -78,7 +80,9 @@ def _print_table(opened: Network, found: tuple[Layer, ...]) -> None:
 
 def _row(layer: Layer) -> tuple[object, ...]:
     bits = layer.bits
-    shown = f"{bits.input} x {bits.weight} > {bits.output}" if bits.weight else f"{bits.input} > {bits.output}"
+    shown = (
+        f"{bits.input} x {bits.weight} > {bits.output}" if bits.weight else f"{bits.input} > {bits.output}"
+    )
     shape = "x".join(map(str, layer.shape))
     sizes = (layer.macs, layer.weight_bytes, layer.table_bytes)
     return (layer.name, layer.op, shown, shape, *sizes, layer.lowered)

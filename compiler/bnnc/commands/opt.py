@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.command("opt")
 @network("MODEL")
 @click.option("--passes", metavar="LIST", help="Run exactly these, separated by commas; none if empty.")
-@click.option("--print-after", metavar="NAME|all", help="Print the graph after this pass instead of at the end.")
+@click.option(
+    "--print-after", metavar="NAME|all", help="Print the graph after this pass instead of at the end."
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A .bnnc archive, or a text file.")
 @common
 def command(

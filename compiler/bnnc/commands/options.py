@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,11 +46,14 @@ def network(kind: str = "MODEL|DIR") -> Callable[[Command], Command]:
 
 def open_network(path: Path, domain: str | None) -> Network:
     """The network behind a command's argument, with the user's cache beside it."""
-    import os
-
     from bnnc.executors import cache, network
 
     return network.open_network(path, domain, cache.default_root(os.environ))
+
+
+def board() -> str:
+    """BNNC_BOARD: user@host of the machine that runs arm programs; empty if they are emulated."""
+    return os.environ.get("BNNC_BOARD", "")
 
 
 @contextmanager

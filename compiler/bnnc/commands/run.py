@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnnc.commands.options import common, network, open_network, progress
+from bnnc.commands.options import board, common, network, open_network, progress
 from bnnc.errors import BnncError
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.command("run")
 @network()
 @click.option("--on", "name", required=True, metavar="NAME", help="source, sim, host, arm or hls.")
-@click.option("--input", "source", required=True, type=click.Path(path_type=Path), help="Samples, batch first.")
+@click.option(
+    "--input", "source", required=True, type=click.Path(path_type=Path), help="Samples, batch first."
+)
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Where the results go, .npy.")
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Run the first N samples.")
 @click.option("--raw", is_flag=True, help="Write the integers of the device instead of real numbers.")
@@ -42,7 +44,7 @@ def command(
         raise BnncError.at("--raw", "the source computes real numbers", "leave it out, or run on sim")
     opened = open_network(path, domain)
     x = read_samples(source, opened.archive.graph.input)[:limit]
-    with new_file(output) as staged, open_workshop(opened) as workshop:
+    with new_file(output) as staged, open_workshop(opened, board=board()) as workshop:
         y = _run(workshop, name, x, raw)
         with staged.open("wb") as file:
             np.save(file, y, allow_pickle=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnnc.commands.options import common, network, open_network, progress
+from bnnc.commands.options import board, common, network, open_network, progress
 
 if TYPE_CHECKING:
     from bnnc.executors.verify import Verdict
@@ -18,9 +18,13 @@ DEFAULT_SAMPLES = 8
 
 @click.command("verify")
 @network()
-@click.option("--on", "names", metavar="LIST", help="Executors, separated by commas; all that can run here if left out.")
+@click.option(
+    "--on", "names", metavar="LIST", help="Executors, separated by commas; all that can run here if left out."
+)
 @click.option("--data", type=click.Path(path_type=Path), help="Samples: x.npy, or x.npz with an array `x`.")
-@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="How many samples; 8, or all of --data.")
+@click.option(
+    "--samples", type=click.IntRange(min=1), metavar="N", help="How many samples; 8, or all of --data."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @common
 @click.pass_context
@@ -38,7 +42,7 @@ def command(
     Without --data the samples are generated; those of the declared input domain, where there is one.
     Exit status 1 when anything disagrees; the first layer, element and both values are named.
     """
-    from bnnc.executors.defaults import default_executors
+    from bnnc.executors.available import default_executors
     from bnnc.executors.registry import check_executors
     from bnnc.executors.samples import choose_samples
     from bnnc.executors.verify import verify
@@ -51,7 +55,11 @@ def command(
         chosen, left_out = default_executors(opened)
         notes += left_out
     x = choose_samples(opened.graph, data, samples, DEFAULT_SAMPLES)
-    with open_workshop(opened) as workshop, progress("verify", len(x) * len(chosen)) as advance:
+    total = len(x) * sum(name not in ("source", "sim") for name in chosen)
+    with (
+        open_workshop(opened, board=board()) as workshop,
+        progress("verify", total) as advance,
+    ):
         verdicts = verify(opened.graph, chosen, x, workshop.open, workshop.source, advance)
     (_print_json if as_json else _print_text)(verdicts, notes)
     ctx.exit(0 if all(verdict.ok for verdict in verdicts) else 1)

@@ -1,13 +1,14 @@
-"""Compares the source network's numbers with the simulator's: exactly, to rounding, or by how much they differ."""
+"""Compares the source's numbers with the simulator's: exactly, to rounding, or by how much they differ."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bnnc.executors.locate import Mismatch, Open, cut_off
-from bnnc.executors.source import SourceExecutor
 from bnnc.ir.edge_ops import EncodeInput
 from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import Table, Threshold, TopK
@@ -16,9 +17,14 @@ from bnnc.ir.parts import core_result, tail
 from bnnc.ir.source_ops import LogSoftmax, Softmax
 from bnnc.sim.edge import decode
 
-# Exponentials of two libraries differ by a few units in the last place, and so do sums of up to 1000 of them; an
-# accumulator of up to 2**24 whose float sum is off by some ulp moves an exponential by as much again.
+if TYPE_CHECKING:
+    from bnnc.executors.source import SourceExecutor
+
+# Exponentials of two libraries differ by a few units in the last place, and so do sums of up to 1000 of
+# them; a float sum that is off by some ulp in front of an exponential moves it by as much again.
 SOFTMAX_TOLERANCE = 2.0**-18
+
+Quantizer = EncodeInput | Threshold | Table
 
 
 @dataclass(frozen=True)
@@ -50,15 +56,15 @@ def compare_source(
 
 
 def quantized_at_import(graph: Graph) -> bool:
-    """Whether layers of real numbers were approximated, so that no equality can be asked for."""
-    return any("quantized at import" in note for note in graph.notes)
+    """Whether layers of real numbers were approximated: the passes note each rounding that they do."""
+    return bool(graph.notes)
 
 
 def _equal_to_rounding(graph: Graph, raw: Array, expected: Array, y: Array) -> bool:
     """Whether the source's numbers belong to the simulator's integers.
 
-    A float sum of products of codes with scales that are no powers of two is off by some ulp from the real number
-    that the integer stands for. It still is closer to that number than half the distance to the next integer's.
+    A float sum of products of codes with scales that are no powers of two is off by some ulp from the real
+    number that the integer stands for. It still is closer to it than half the distance to the next integer's.
     """
     if expected.dtype.kind != "f" or not tail(graph):
         return False
@@ -81,8 +87,8 @@ def _ties_only(graph: Graph, codes: Array, expected: Array, y: Array, open_execu
     if not isinstance(result, TopK):
         return False
     scores = open_executor("sim", cut_off(graph, result.x)).run(codes).reshape(len(codes), -1)
-    ranked = (np.take_along_axis(scores, index.reshape(len(codes), -1), axis=1) for index in (expected, y))
-    return np.array_equal(*ranked)
+    theirs, ours = (index.reshape(len(codes), -1) for index in (expected, y))
+    return np.array_equal(np.take_along_axis(scores, theirs, 1), np.take_along_axis(scores, ours, 1))
 
 
 def _distance(expected: Array, y: Array) -> str:
@@ -91,30 +97,32 @@ def _distance(expected: Array, y: Array) -> str:
     top1 = [array.reshape(len(array), -1).argmax(axis=1) for array in (expected, y)]
     error = np.abs(expected.astype(np.float64) - y)
     agreement = 100 * np.mean(top1[0] == top1[1])
-    return f"approximate: top-1 agreement {agreement:.2f} %, error max {error.max():.3g} mean {error.mean():.3g}"
+    return (
+        f"approximate: top-1 agreement {agreement:.2f} %, error max {error.max():.3g} mean {error.mean():.3g}"
+    )
 
 
 def _locate(
     graph: Graph, x: Array, codes: Array, source: SourceExecutor, open_executor: Open
 ) -> Mismatch | None:
     """The first quantizer whose value in the source is not the one of the simulator's integer."""
-    quantizers = [op for op in graph.ops if isinstance(op, Threshold | Table) or _is_quantizer(op)]
+    quantizers = list(_quantizers(graph))
     values = source.values(x, [op.name for op in quantizers])
-    for op in quantizers:
-        if op.name not in values:
-            continue
+    for op in (op for op in quantizers if op.name in values):
         ours = codes if isinstance(op, EncodeInput) else open_executor("sim", cut_off(graph, op)).run(codes)
         if found := _quantizer_difference(op, ours, values[op.name]):
             return found
     return None
 
 
-def _is_quantizer(op: Op) -> bool:
-    """An input encoder that stands for a quantizer of the source; a declared domain is checked as x is encoded."""
-    return isinstance(op, EncodeInput) and not op.values.size
+def _quantizers(graph: Graph) -> Iterator[Quantizer]:
+    """Operations that stand for quantizers of the source. A declared domain is none, `encode` checks it."""
+    for op in graph.ops:
+        if isinstance(op, Threshold | Table) or (isinstance(op, EncodeInput) and not op.values.size):
+            yield op
 
 
-def _quantizer_difference(op: EncodeInput | Threshold | Table, ours: Array, theirs: Array) -> Mismatch | None:
+def _quantizer_difference(op: Quantizer, ours: Array, theirs: Array) -> Mismatch | None:
     """A value of the source belongs to the integer q where it is nearest to q * scale."""
     ours, scale = _source_layout(op, ours, theirs)
     if ours.size != theirs.size:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.errors import Finding, raise_all
+from bnnc.executors.build import build_executor
 from bnnc.executors.manifest import Manifest, file_digests, signatures, write_manifest
 from bnnc.executors.network import ARCHIVE, Network
-from bnnc.executors.registry import BuildTarget, Progress, build_executor
+from bnnc.executors.registry import BuildTarget, Progress
 from bnnc.executors.verify import Verdict, verify
 from bnnc.executors.workshop import open_workshop
 from bnnc.ir.archive import Archive, save_archive
 from bnnc.ir.op import Array
 
 _log = logging.getLogger("bnnc.compile")
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """What `compile_network` did."""
-
-    manifest: Manifest
-    verdicts: tuple[Verdict, ...]
 
 
 def compile_network(network: Network, target: BuildTarget, x: Array, folder: Path) -> Manifest:
@@ -52,13 +44,13 @@ def compile_network(network: Network, target: BuildTarget, x: Array, folder: Pat
 
 
 def verify_compiled(
-    network: Network, target: str, x: Array, folder: Path, progress: Progress | None = None
+    network: Network, target: str, x: Array, folder: Path, board: str = "", progress: Progress | None = None
 ) -> tuple[Verdict, ...]:
-    """Compare what is in `folder`, the simulator and, where there is one, the source. BnncError if they disagree."""
+    """Compare what is in `folder`, the simulator and the source, if known. BnncError if they disagree."""
     names = ["sim", target]
     if network.archive.onnx:
         names.insert(0, "source")
-    with open_workshop(network, {target: folder}) as workshop:
+    with open_workshop(network, {target: folder}, board) as workshop:
         verdicts = verify(network.graph, names, x, workshop.open, workshop.source, progress)
     refuse_mismatches(network.path, verdicts)
     return verdicts

@@ -22,7 +22,7 @@ Open = Callable[[str, Graph], Executor]
 
 @dataclass(frozen=True)
 class Mismatch:
-    """The first element at which an executor disagrees. `element` indexes the layer's result, channel last."""
+    """The first element where an executor disagrees. `element` indexes the layer's result, channel last."""
 
     layer: str
     op: str
@@ -45,15 +45,16 @@ def first_difference(op: Op, expected: Array, actual: Array, executor: str) -> M
     if not len(differing):
         return None
     sample, *element = differing[0].tolist()
-    values = (array[tuple(differing[0])].item() for array in (expected, actual))
-    return Mismatch(op.name, op.mnemonic(), sample, tuple(element), *values, executor)
+    at = (sample, *element)
+    layer = (op.name, op.mnemonic())
+    return Mismatch(*layer, sample, tuple(element), expected[at].item(), actual[at].item(), executor)
 
 
 def locate(graph: Graph, name: str, codes: Array, found: Mismatch, open_executor: Open) -> Mismatch:
     """The mismatch at the first layer where executor `name` disagrees, given one at the end of the network.
 
-    Networks that are cut off behind a layer are run by both executors. The layer that is answered has operands on
-    which they agree. When no part of the network disagrees alone, the answer is `found`.
+    Networks that are cut off behind a layer are run by both executors, which agree on the operands of the
+    layer that is answered. When no part of the network disagrees alone, the answer is `found`.
     """
 
     @cache

@@ -1,4 +1,4 @@
-"""manifest.json of a compiled folder: what was made, from what, for what. Nothing in it depends on time or place."""
+"""manifest.json of a compiled folder: what was made, and for what. Nothing in it depends on time or place."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import bnnc
 from bnnc.errors import BnncError
@@ -61,8 +62,8 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        ends = {end: _signature(fields.pop(end)) for end in ("input", "output")}
-        return Manifest(**ends, **{**fields, "notes": tuple(fields["notes"])})
+        fields |= {end: _signature(fields[end]) for end in ("input", "output")}
+        return Manifest(**{**fields, "notes": tuple(fields["notes"])})
     except FileNotFoundError as error:
         remedy = "give a folder that `bnnc compile` made"
         raise BnncError.at(str(folder), f"there is no {MANIFEST}", remedy) from error
@@ -86,8 +87,6 @@ def _ends(edge: Type, device: Type) -> Signature:
     return Signature(edge.elem.dtype.name, edge.shape, str(device.elem), device.shape)
 
 
-def _signature(fields: dict[str, object]) -> Signature:
-    signature = Signature(**fields)  # type: ignore[arg-type]
-    return Signature(
-        signature.dtype, tuple(signature.shape), signature.device_type, tuple(signature.device_shape)
-    )
+def _signature(fields: dict[str, Any]) -> Signature:
+    shapes = {key: tuple(fields[key]) for key in ("shape", "device_shape")}
+    return Signature(**{**fields, **shapes})

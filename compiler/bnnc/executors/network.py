@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bnnc.errors import BnncError
 from bnnc.executors import cache
 from bnnc.executors.manifest import MANIFEST, Manifest, read_manifest
+from bnnc.frontends.load import load_model
 from bnnc.ir.archive import Archive, load_archive, save_archive
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.text import print_graph
@@ -56,14 +57,14 @@ class Network:
 
 
 def open_network(path: Path, domain: str | None, cache_root: Path) -> Network:
-    """Read a model file or a compiled folder. BnncError when it is neither, or its input domain is another one."""
+    """Read a model file or a compiled folder. BnncError when it is neither, or has another input domain."""
     if domain:
         lower_options(domain)  # a mistake in it is an error whether or not anything has to be lowered
     if not path.exists():
         raise BnncError.at(str(path), "there is no such file or folder")
     if path.is_dir():
         return _open_folder(path, domain, cache_root)
-    archive = _load(path)
+    archive = load_model(path)
     if domain and archive.graph.level is not Level.SOURCE:
         remedy = "leave --input-domain out, or give the source model"
         raise BnncError.at(str(path), "the graph is lowered already, its input domain is fixed", remedy)
@@ -81,14 +82,6 @@ def lower_options(domain: str) -> LowerOptions:
     from bnnc.passes.pipeline import LowerOptions
 
     return LowerOptions(domain=parse_domain(domain) if domain else None)
-
-
-def _load(path: Path) -> Archive:
-    if path.suffix == ".bnnc":
-        return load_archive(path)
-    from bnnc.frontends.load import load_model
-
-    return load_model(path)
 
 
 def _open_folder(path: Path, domain: str | None, cache_root: Path) -> Network:

@@ -23,7 +23,7 @@ _UNWRITABLE = (
 def new_folder(target: Path, force: bool = False) -> Iterator[Path]:
     """An empty folder that becomes `target` when the block ends well, and vanishes otherwise.
 
-    Parents of `target` are made. With `force` a folder that bnnc made is replaced; files of others in it stay.
+    Parents of `target` are made. With `force` what bnnc made there is replaced; files of others in it stay.
     """
     target = target.resolve()
     _check_replaceable(target, force)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from bnnc.errors import BnncError, Finding, raise_all
-from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.targets import Target, target
 

@@ -88,7 +88,7 @@ def _from_values(encoder: EncodeInput, count: int, random: np.random.Generator) 
 
 
 def _around_cuts(encoder: EncodeInput, count: int, random: np.random.Generator) -> Array:
-    """Uniform over the range of the cuts, half as much again on both sides, and outside the rejected interval."""
+    """Uniform over the range of the cuts and half as much on both sides, outside the rejected interval."""
     shape = tensor_of(encoder).shape
     finite = np.isfinite(encoder.cuts)
     lo = _per_channel(encoder.cuts.min(axis=1, where=finite, initial=np.inf), shape)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bnnc.executors.compare import compare_source
 from bnnc.executors.locate import Mismatch, Open, first_difference, locate
 from bnnc.executors.registry import Progress
-from bnnc.executors.source import SourceExecutor
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.ir.parts import core_result
 from bnnc.sim.edge import encode
+
+if TYPE_CHECKING:
+    from bnnc.executors.source import SourceExecutor
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,15 @@ class Verdict:
     mismatch: Mismatch | None = None
 
 
-OpenSource = Callable[[], SourceExecutor]
-
-
 def verify(
     graph: Graph,
     names: Iterable[str],
     x: Array,
     open_executor: Open,
-    open_source: OpenSource,
+    open_source: Callable[[], SourceExecutor],
     progress: Progress | None = None,
 ) -> tuple[Verdict, ...]:
-    """Run float32 samples x (N, *input) on every executor. `open_executor` is asked for parts of `graph` as well."""
+    """Run float32 x (N, *input) on every executor. `open_executor` is asked for parts of `graph` as well."""
     codes = encode(graph, x)
     raw = open_executor("sim", graph).run(codes)
     verdicts = []

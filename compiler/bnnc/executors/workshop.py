@@ -1,4 +1,4 @@
-"""Opens the executors of a network: builds in the cache for all of it, in a temporary folder for parts of it."""
+"""Opens the executors of a network: builds it in the cache, and parts of it in a temporary folder."""
 
 from __future__ import annotations
 
@@ -8,26 +8,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bnnc.errors import BnncError
 from bnnc.executors import cache
+from bnnc.executors.build import build_executor, open_built
 from bnnc.executors.network import Network, graph_digest
-from bnnc.executors.registry import Executor, build_executor, build_target, open_built
-from bnnc.executors.source import SourceExecutor
+from bnnc.executors.registry import Executor, build_target
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.ir.parts import core_result
 
+if TYPE_CHECKING:
+    from bnnc.executors.source import SourceExecutor
+
 
 @dataclass(frozen=True)
 class Workshop:
-    """The executors of one network. `built` holds compiled folders by target; it grows."""
+    """The executors of one network. `built` holds compiled folders by target; it grows.
+
+    `board` is the user@host that runs arm programs, if any.
+    """
 
     network: Network
     temporary: Path
     built: dict[str, Path] = field(default_factory=dict)
+    board: str = ""
 
     def open(self, name: str, graph: Graph) -> Executor:
         """The executor of `graph`, which is the network's own or a part of it."""
@@ -36,13 +44,15 @@ class Workshop:
 
             return SimExecutor(graph)
         folder = self._whole(name) if graph is self.network.graph else self._part(name, graph)
-        return open_built(name, graph, folder)
+        return open_built(name, graph, folder, self.board)
 
     def source(self) -> SourceExecutor:
         """onnxruntime on the source model."""
         if not self.network.archive.onnx:
             remedy = "leave `source` out, or give the .onnx file"
             raise BnncError.at(str(self.network.path), "the source model is not in this archive", remedy)
+        from bnnc.executors.source import SourceExecutor
+
         return SourceExecutor(self.network.archive.onnx)
 
     def run_source(self, x: Array) -> Array:
@@ -70,8 +80,10 @@ class Workshop:
 
 
 @contextmanager
-def open_workshop(network: Network, built: Mapping[str, Path] | None = None) -> Iterator[Workshop]:
+def open_workshop(
+    network: Network, built: Mapping[str, Path] | None = None, board: str = ""
+) -> Iterator[Workshop]:
     """The workshop of a network with folders `built` by target; a compiled folder serves its own target."""
     own = {network.manifest.target: network.path} if network.manifest else {}
     with tempfile.TemporaryDirectory(prefix="bnnc-") as temporary:
-        yield Workshop(network, Path(temporary), {**own, **(built or {})})
+        yield Workshop(network, Path(temporary), {**own, **(built or {})}, board)

@@ -12,7 +12,7 @@ from bnnc.ir.elem import B1_PM
 from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import NO_CUT, Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Op
-from bnnc.ir.packed_ops import BitConv2d, Pack, PackedConv, PackedMaxPool2d, Unpack, XnorConv2d
+from bnnc.ir.packed_ops import BitConv2d, PackedConv, PackedMaxPool2d, XnorConv2d
 from bnnc.ir.parts import tail
 
 Conv = Conv2d | XnorConv2d | BitConv2d
@@ -30,7 +30,7 @@ class Bits:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer. `shape` is that of its result, channel last, without the batch; `macs` and bytes are for one sample.
+    """One layer. `shape` is that of its result, channel last, without the batch; `macs` are for one sample.
 
     `weight_bytes` is the size of the weights as they are stored, `table_bytes` that of thresholds and tables.
     """
@@ -60,7 +60,7 @@ def _layer(op: Op, at_edge: bool) -> Layer:
         bits=Bits(op.operands[0].type.elem.bits, _weight_bits(op), op.type.elem.bits),
         shape=op.type.shape,
         macs=macs(op) if is_conv else 0,
-        weight_bytes=op.constants["weights"].nbytes if is_conv else 0,
+        weight_bytes=_weight_bytes(op),
         table_bytes=0 if is_conv or at_edge else _table_bytes(op),
         lowered="float at the edge, outside the device" if at_edge else lowered(op),
     )
@@ -80,6 +80,16 @@ def _weight_bits(op: Op) -> int:
             return B1_PM.bits
         case Conv2d() | BitConv2d():
             return op.weight_elem.bits
+        case _:
+            return 0
+
+
+def _weight_bytes(op: Op) -> int:
+    match op:
+        case XnorConv2d() | BitConv2d():
+            return op.weights.nbytes
+        case Conv2d():
+            return op.weights.size * op.weight_elem.dtype.itemsize
         case _:
             return 0
 
