@@ -1,0 +1,162 @@
+"""Activations as C++: what becomes of a sum on its way out of a unit."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnnc.hls.lanes import Lane, lane_of, signed_bits
+from bnnc.hls.roms import Reader, Rom, rom
+from bnnc.ir.integer_ops import Table, Threshold
+from bnnc.ir.op import Array
+
+MAX_COMPARED = 15  # more steps than this are searched by bisection instead of compared at once
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function of an integer per channel with results lo..hi in `lane`; op None hands the integer on."""
+
+    op: Threshold | Table | None
+    lane: Lane
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True)
+class ActivationText:
+    """C++: the type to hand to an engine, the engine file that it needs, the struct and the arrays that it reads."""
+
+    type: str
+    engine: str
+    struct: str
+    arrays: str
+
+
+@dataclass(frozen=True)
+class StepRows:
+    """A Threshold cut down to what integers lo..hi can reach: cuts and jumps (C, K), K >= 1, filled up with hi + 1."""
+
+    base: Array
+    cuts: Array
+    jumps: Array
+
+    @property
+    def levels(self) -> Array:
+        return np.cumsum(np.hstack([self.base[:, None], self.jumps]), axis=1)
+
+
+def activation_of(op: Threshold | Table) -> Activation:
+    if isinstance(op, Table):
+        return Activation(op, lane_of(op.elem), int(op.table.min()), int(op.table.max()))
+    levels = np.cumsum(np.hstack([op.base[:, None], op.jumps]).astype(np.int64), axis=1)
+    return Activation(op, lane_of(op.elem), int(levels.min()), int(levels.max()))
+
+
+def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) -> ActivationText:
+    """C++ for integers lo..hi, `lanes` channels at a time."""
+    name = f"{unit}_out"
+    head = [f"typedef {act.lane.cpp} Y;", f"typedef ap_uint<{lanes * act.lane.bits}> out_t;"]
+    match act.op:
+        case None:
+            return ActivationText(f"bnnc::Keep<{name}>", "activation", _struct(name, head, []), "")
+        case Table() as table:
+            return _table_text(table, act.lane, name, lanes, (lo, hi), head)
+        case Threshold() as threshold:
+            rows = reachable_steps(threshold, lo, hi)
+            many = rows.cuts.shape[1] > MAX_COMPARED
+            return (_search_text if many else _compare_text)(rows, name, lanes, (lo, hi), head)
+
+
+def reachable_steps(op: Threshold, lo: int, hi: int) -> StepRows:
+    """The steps of `op` that an integer in lo..hi can tell apart; those that it always reaches go into the base."""
+    base, rows = op.base.astype(np.int64), []
+    for channel, (cuts, jumps) in enumerate(zip(op.cuts.tolist(), op.jumps.tolist(), strict=True)):
+        steps: dict[int, int] = {}
+        for cut, jump in zip(cuts, jumps, strict=True):
+            if cut <= lo:
+                base[channel] += jump
+            elif cut <= hi:
+                steps[cut] = steps.get(cut, 0) + jump
+        rows.append([(cut, jump) for cut, jump in steps.items() if jump])
+    n_steps = max(1, *(len(row) for row in rows))
+    padded = np.array([row + [(hi + 1, 0)] * (n_steps - len(row)) for row in rows], np.int64)
+    return StepRows(base, padded[:, :, 0], padded[:, :, 1])
+
+
+def _compare_text(rows: StepRows, name: str, lanes: int, span: tuple[int, int], head: list[str]) -> ActivationText:
+    n_steps = rows.cuts.shape[1]
+    jumps = rows.jumps
+    taken = jumps[rows.cuts <= span[1]]
+    if taken.size and (taken == taken[0]).all():
+        jumps = np.full_like(jumps, taken[0])  # a cut that is never reached may jump as well as the others
+    numbers = np.concatenate([rows.levels.ravel(), jumps.ravel()])
+    fields = [
+        f"typedef ap_int<{signed_bits(min(span[0], 0), span[1] + 1)}> cut_t;",
+        f"typedef ap_int<{signed_bits(int(numbers.min()), int(numbers.max()))}> level_t;",
+        f"static const int STEPS = {n_steps};",
+    ]
+    step = ("lane", "fold", "step")
+    roms = [
+        rom(name, Reader("level_t", "base", step[:2], "lane", "fold"), _per_lane(rows.base[:, None], lanes, 1)),
+        rom(name, Reader("cut_t", "cut", step, "lane * STEPS + step", "fold"), _per_lane(rows.cuts, lanes, n_steps)),
+        rom(name, Reader("level_t", "jump", step, "lane * STEPS + step", "fold"), _per_lane(jumps, lanes, n_steps)),
+    ]
+    return _text(f"bnnc::Thresholds<{name}>", "activation", name, head + fields, roms)
+
+
+def _search_text(rows: StepRows, name: str, lanes: int, span: tuple[int, int], head: list[str]) -> ActivationText:
+    log2 = rows.cuts.shape[1].bit_length()
+    missing = 2**log2 - 1 - rows.cuts.shape[1]
+    cuts = np.pad(rows.cuts, ((0, 0), (0, missing)), constant_values=span[1] + 1)
+    levels = np.pad(rows.levels, ((0, 0), (0, missing)), mode="edge")
+    fields = [
+        f"typedef ap_int<{signed_bits(min(span[0], 0), span[1] + 1)}> cut_t;",
+        f"typedef ap_int<{signed_bits(int(levels.min()), int(levels.max()))}> level_t;",
+        f"static const int LOG2 = {log2};",
+    ]
+    cut = Reader("cut_t", "cut", ("lane", "fold", "step"), "lane", f"fold * {cuts.shape[1]} + step")
+    level = Reader("level_t", "level", ("lane", "fold", "reached"), "lane", f"fold * {levels.shape[1]} + reached")
+    roms = [rom(name, cut, _rows(cuts, lanes)), rom(name, level, _rows(levels, lanes))]
+    return _text(f"bnnc::Steps<{name}>", "steps", name, head + fields, roms)
+
+
+def _table_text(
+    op: Table, lane: Lane, name: str, lanes: int, span: tuple[int, int], head: list[str]
+) -> ActivationText:
+    lo, hi, offsets = *span, op.first.astype(np.int64)
+    index_range = (min(lo, lo - int(offsets.max()), int(offsets.min())), max(hi, hi - int(offsets.min())))
+    bits = signed_bits(index_range[0], max(index_range[1], int(offsets.max()), op.table.shape[1]))
+    fields = [
+        f"typedef ap_int<{bits}> index_t;",
+        f"static const int ENTRIES = {op.table.shape[1]}, SHIFT = {op.shift};",
+    ]
+    first = Reader("index_t", "first", ("lane", "fold"), "lane", "fold")
+    entry = Reader("Y::code_t", "entry", ("lane", "fold", "place"), "lane", "fold * ENTRIES + place")
+    roms = [
+        rom(name, first, _per_lane(offsets[:, None], lanes, 1)),
+        rom(name, entry, _rows(lane.codes(op.table), lanes)),
+    ]
+    return _text(f"bnnc::Table<{name}>", "table", name, head + fields, roms)
+
+
+def _per_lane(values: Array, lanes: int, columns: int) -> Array:
+    """(C, K) to (lanes * K, folds): channel fold * lanes + lane."""
+    return values.reshape(-1, lanes, columns).transpose(1, 2, 0).reshape(lanes * columns, -1)
+
+
+def _rows(values: Array, lanes: int) -> Array:
+    """(C, K) to (lanes, folds * K): channel fold * lanes + lane."""
+    return values.reshape(-1, lanes, values.shape[1]).transpose(1, 0, 2).reshape(lanes, -1)
+
+
+def _text(type_: str, engine: str, name: str, fields: list[str], roms: list[Rom]) -> ActivationText:
+    functions = [r.function for r in roms]
+    return ActivationText(type_, engine, _struct(name, fields, functions), "".join(r.arrays for r in roms))
+
+
+def _struct(name: str, fields: list[str], functions: list[str]) -> str:
+    members = "\n\n".join(["\n".join(fields), *functions])
+    return f"struct {name} {{\n{textwrap.indent(members, '    ')}\n}};\n"

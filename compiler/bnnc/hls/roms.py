@@ -1,0 +1,81 @@
+"""Constants of a layer as C++: arrays, one per processing element, and the function that reads them."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnnc.ir.op import Array
+
+WIDTH = 110
+
+
+@dataclass(frozen=True)
+class Rom:
+    """C++ text: arrays at file scope and a static member function."""
+
+    arrays: str
+    function: str
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The function of a ROM: `returns name(parameters)` answers entry `index` of array number `case`."""
+
+    returns: str
+    name: str
+    parameters: tuple[str, ...]
+    case: str
+    index: str
+
+
+def rom(owner: str, reader: Reader, values: Array, hexadecimal: bool = False) -> Rom:
+    """values (cases, entries): an array a case, or no array where plain constants do."""
+    if (values == values[0, 0]).all():
+        return Rom("", _function(reader, [f"return {_number(values[0, 0], hexadecimal)};"]))
+    if values.shape[1] == 1:
+        answers = [_number(v, hexadecimal) for v in values[:, 0]]
+        return Rom("", _function(reader, _switch(reader.case, answers)))
+    names = [f"{owner}_{reader.name}_{case}" for case in range(len(values))]
+    arrays = [_array(name, row, _c_type(values), hexadecimal) for name, row in zip(names, values, strict=True)]
+    answers = [f"{name}[{reader.index}]" for name in names]
+    return Rom("".join(arrays), _function(reader, _switch(reader.case, answers)))
+
+
+def _switch(case: str, answers: list[str]) -> list[str]:
+    if len(answers) == 1:
+        return [f"return {answers[0]};"]
+    lines = [f"switch ({case}) {{"]
+    for number, answer in enumerate(answers[:-1]):
+        lines += [f"case {number}:", f"    return {answer};"]
+    return [*lines, "default:", f"    return {answers[-1]};", "}"]
+
+
+def _function(reader: Reader, body: list[str]) -> str:
+    used = set(re.findall(r"\w+", " ".join(body)))
+    parameters = ", ".join(f"int {name}" if name in used else "int" for name in reader.parameters)
+    head = [f"static {reader.returns} {reader.name}({parameters}) {{", "    BNNC_INLINE"]
+    return "\n".join([*head, *(f"    {line}" for line in body), "}"])
+
+
+def _array(name: str, row: Array, c_type: str, hexadecimal: bool) -> str:
+    numbers = textwrap.fill(", ".join(_number(v, hexadecimal) for v in row), WIDTH - 4)
+    return f"static const {c_type} {name}[{len(row)}] = {{\n{textwrap.indent(numbers, '    ')}}};\n"
+
+
+def _c_type(values: Array) -> str:
+    lo, hi = int(values.min()), int(values.max())
+    sign = "" if lo < 0 else "u"
+    for bits in (8, 16, 32, 64):
+        info = np.iinfo(f"{sign}int{bits}")
+        if info.min <= lo and hi <= info.max:
+            return f"{sign}int{bits}_t"
+    raise AssertionError(f"{lo}..{hi} fits into no integer of C")
+
+
+def _number(value: int, hexadecimal: bool) -> str:
+    text = hex(value) if hexadecimal else str(value)
+    return f"{text}ull" if value >= 2**31 else text

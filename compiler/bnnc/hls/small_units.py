@@ -1,0 +1,120 @@
+"""Pooling, top-k, reordering and elementwise layers as units."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+
+from bnnc.hls.activations import Activation, activation_text
+from bnnc.hls.lanes import Wire, lane_for, signed_bits
+from bnnc.hls.units import Chain, Unit
+from bnnc.ir.integer_ops import MaxPool2d, SumPool2d, TopK
+from bnnc.ir.op import map_shape
+from bnnc.ir.packed_ops import PackedMaxPool2d
+
+Pool = MaxPool2d | PackedMaxPool2d | SumPool2d
+
+
+def pooled_wire(op: Pool, wire: Wire) -> Wire:
+    """The stream behind pooling, in as many lanes as before it."""
+    if not isinstance(op, SumPool2d):
+        return Wire(wire.lane, wire.lanes, math.prod(op.type.shape), wire.lo, wire.hi)
+    taps = op.kernel[0] * op.kernel[1]
+    lo, hi = min(0, wire.lo * taps), max(0, wire.hi * taps)
+    return Wire(lane_for(lo, hi), wire.lanes, math.prod(op.type.shape), lo, hi)
+
+
+def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
+    """Joins the taps that the sliding window unit in front of it writes."""
+    x, y = chain.wire, pooled_wire(op, chain.wire)
+    height, width, channels = map_shape(op)
+    taps, words = op.kernel[0] * op.kernel[1], channels // x.lanes
+    join = f"bnnc::Sum<{signed_bits(y.lo, y.hi)}>" if isinstance(op, SumPool2d) else f"bnnc::Largest<{x.lane.cpp} >"
+    has_valid = in_bits > x.bits
+    fields = [
+        f"typedef {x.lane.cpp} X;",
+        f"typedef {y.lane.cpp} Y;",
+        f"typedef {join} Join;",
+        f"typedef ap_uint<{in_bits}> in_t;",
+        f"typedef ap_uint<{y.bits}> out_t;",
+        f"static const int PIXELS = {height * width}, TAPS = {taps}, WORDS = {words}, LANES = {x.lanes};",
+        "",
+        *counts_lines(x.bits if has_valid else None),
+    ]
+    return Unit(
+        name=name,
+        comment=f"{'sum' if isinstance(op, SumPool2d) else 'maximum'} of {op.kernel[0]} x {op.kernel[1]}, "
+        f"{height} x {width} x {channels}, {x.lanes} lanes, {height * width * taps * words} cycles",
+        engines=("pool",),
+        call=f"bnnc::pool<{name}_shape>",
+        wire=y,
+        in_bits=in_bits,
+        out_bits=y.bits,
+        words=y.words,
+        cycles=height * width * taps * words,
+        parameters=struct(f"{name}_shape", fields),
+    )
+
+
+def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -> Unit:
+    """An activation of every element of a stream whose words divide `channels`."""
+    text = activation_text(act, name, wire.lanes, wire.lo, wire.hi)
+    fields = [
+        f"typedef {wire.lane.cpp} X;",
+        f"typedef ap_uint<{wire.bits}> in_t;",
+        f"static const int WORDS = {wire.words}, FOLDS = {channels // wire.lanes}, LANES = {wire.lanes};",
+    ]
+    return Unit(
+        name=name,
+        comment=f"{what} of {wire.size} elements, {wire.lanes} lanes, {wire.words} cycles",
+        engines=("map", text.engine),
+        call=f"bnnc::map<{name}_in, {text.type} >",
+        wire=Wire(act.lane, wire.lanes, wire.size, act.lo, act.hi),
+        in_bits=wire.bits,
+        out_bits=wire.lanes * act.lane.bits,
+        words=wire.words,
+        cycles=wire.words,
+        parameters=f"{struct(f'{name}_in', fields)}\n{text.struct}",
+        rom=text.arrays,
+    )
+
+
+def transpose_unit(wire: Wire, name: str, rows: int, columns: int) -> Unit:
+    """A matrix that arrives row by row leaves column by column; one lane."""
+    return Unit(
+        name=name,
+        comment=f"{rows} x {columns} elements, column by column, {2 * wire.size} cycles",
+        engines=("transpose",),
+        call=f"bnnc::transpose<{wire.bits}, {rows}, {columns}>",
+        wire=wire,
+        in_bits=wire.bits,
+        out_bits=wire.bits,
+        words=wire.words,
+        cycles=2 * wire.size,
+    )
+
+
+def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:
+    indices = lane_for(0, wire.size - 1)
+    return Unit(
+        name=name,
+        comment=f"the {op.k} largest of {wire.size}, {wire.size + op.k} cycles",
+        engines=("top_k",),
+        call=f"bnnc::top_k<{wire.lane.cpp}, {indices.cpp}, {wire.size}, {op.k}>",
+        wire=Wire(indices, 1, op.k, 0, wire.size - 1),
+        in_bits=wire.bits,
+        out_bits=indices.bits,
+        words=op.k,
+        cycles=wire.size + op.k,
+    )
+
+
+def counts_lines(valid_bit: int | None) -> list[str]:
+    """C++ of a member that says whether a word is inside the map."""
+    if valid_bit is None:
+        return ["static bool counts(in_t) {", "    BNNC_INLINE", "    return true;", "}"]
+    return ["static bool counts(in_t x) {", "    BNNC_INLINE", f"    return (bool)x[{valid_bit}];", "}"]
+
+
+def struct(name: str, lines: list[str]) -> str:
+    return f"struct {name} {{\n{textwrap.indent(chr(10).join(lines), '    ')}\n}};\n"
