@@ -1,0 +1,104 @@
+"""Executor `source`: the network as its author wrote it, run by onnxruntime without optimizations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import onnxruntime as ort  # type: ignore[import-untyped,unused-ignore]
+from onnx import ModelProto, ValueInfoProto
+
+from bnnc.errors import BnncError
+from bnnc.frontends.expand import expand
+from bnnc.frontends.onnx_file import model_bytes, parse_model
+from bnnc.frontends.ort_errors import ORT_ERRORS
+from bnnc.frontends.reader import read_model
+from bnnc.frontends.structure import input_shape, network_inputs
+from bnnc.ir.op import Array
+
+Progress = Callable[[int], None]
+
+FREE_BATCH = 32  # samples at a time where the graph leaves the batch open
+
+
+class SourceExecutor:
+    """Runs the ONNX model of `onnx` on float32 (N, *shape), whatever batch it declares."""
+
+    name = "source"
+
+    def __init__(self, onnx: bytes, threads: int = 1) -> None:
+        self._onnx = onnx
+        self._threads = threads
+        self._model = expand(parse_model(onnx))
+        [value] = network_inputs(self._model.graph)
+        declared, self._shape = input_shape(value)
+        self._input = value.name
+        self._batch = declared or FREE_BATCH
+        self._session = _session(self._model, threads)
+
+    def run(self, x: Array, progress: Progress | None = None) -> Array:
+        """What the source graph outputs for float32 (N, *shape), in its own dtype; N is axis 0."""
+        [output] = self._model.graph.output
+        return self._results(self._session, [output.name], x, progress)[0]
+
+    def values(self, x: Array, names: Iterable[str]) -> dict[str, Array]:
+        """Results (N, ..) of operations of the source graph, by `Op.name`, that the ONNX graph computes too."""
+        tensors = read_model(parse_model(self._onnx), "").tensors
+        wanted = {name: tensors[name] for name in names if name in tensors and tensors[name] != self._input}
+        session = _session(_with_outputs(self._model, set(wanted.values())), self._threads)
+        return dict(zip(wanted, self._results(session, list(wanted.values()), x, None), strict=True))
+
+    def _results(
+        self, session: ort.InferenceSession, outputs: Sequence[str], x: Array, progress: Progress | None
+    ) -> list[Array]:
+        self._check(x)
+        parts: list[list[Array]] = [[] for _ in outputs]
+        for start in range(0, max(1, len(x)), self._batch):
+            samples = x[start : start + self._batch]
+            for part, result in zip(parts, self._run_batch(session, outputs, samples), strict=True):
+                part.append(result)
+            if progress is not None:
+                progress(len(samples))
+        return [np.concatenate(part) for part in parts]
+
+    def _check(self, x: Array) -> None:
+        if x.dtype != np.float32 or x.shape[1:] != self._shape:
+            wanted = f"float32 (N, {', '.join(map(str, self._shape))}) is needed"
+            raise BnncError.at("input", f"{x.dtype} of shape {x.shape}", wanted)
+        if np.isnan(x).any():
+            raise BnncError.at("input", "holds NaN")
+
+    def _run_batch(
+        self, session: ort.InferenceSession, outputs: Sequence[str], samples: Array
+    ) -> list[Array]:
+        """Always a full batch, so that a sample's result does not depend on how many others there are."""
+        batch = np.zeros((self._batch, *self._shape), np.float32)
+        batch[: len(samples)] = samples
+        try:
+            results = session.run(list(outputs), {self._input: batch})
+        except ORT_ERRORS as error:
+            raise BnncError(f"onnxruntime cannot run the model ({error})") from error
+        for name, result in zip(outputs, results, strict=True):
+            if result.shape[:1] != (self._batch,):
+                raise BnncError.at(f"tensor {name!r}", f"shape {result.shape} for a batch of {self._batch}")
+        return [result[: len(samples)] for result in results]
+
+
+def _with_outputs(model: ModelProto, tensors: set[str]) -> ModelProto:
+    extended = ModelProto()
+    extended.CopyFrom(model)
+    known = {value.name for value in model.graph.output}
+    extended.graph.output.extend(ValueInfoProto(name=name) for name in sorted(tensors - known))
+    return extended
+
+
+def _session(model: ModelProto, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    options.use_deterministic_compute = True
+    options.log_severity_level = 4
+    try:
+        return ort.InferenceSession(model_bytes(model), options, ["CPUExecutionProvider"])
+    except ORT_ERRORS as error:
+        raise BnncError(f"onnxruntime cannot load the model ({error})") from error

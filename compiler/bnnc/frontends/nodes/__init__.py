@@ -1,0 +1,1 @@
+"""Converters from ONNX nodes to source operations, one file a family."""
