@@ -1,4 +1,4 @@
-"""Runs every network on every executor and writes the table docs/results.md.
+"""Runs every network on every executor and writes the tables in docs/results.md and README.md.
 
 `make bench` runs it. Networks that are not beside the checkout (../shared/data) are left out. Names as
 arguments choose networks; then the table is printed only.
@@ -7,6 +7,7 @@ arguments choose networks; then the table is printed only.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from command import bnnc
 from networks import ROOT, Array, Network, networks
 
 PAGE = ROOT / "docs" / "results.md"
+README = ROOT / "README.md"
+README_TABLE = re.compile(r"(<!-- results -->\n).*?(<!-- end -->)", re.DOTALL)
+README_COLUMNS = 9
 COLUMNS = (
     ("network", "weights / activations, bits", "correct", "top-1 as published")
     + ("source", "sim", "host", "arm", "hls")
@@ -69,6 +73,7 @@ def main() -> None:
             print(_table_line(rows[-1].cells()), flush=True)
     if not wanted:
         PAGE.write_text(page(rows))
+        README.write_text(README_TABLE.sub(rf"\1{table(rows, README_COLUMNS)}\2", README.read_text()))
     if not all(row.agrees for row in rows):
         sys.exit("the executors disagree")
 
@@ -141,14 +146,14 @@ def cost_of_rounding(folder: Path) -> str:
 
 
 def page(rows: list[Row]) -> str:
-    table = [
-        _table_line(COLUMNS),
-        _table_line(("---",) * len(COLUMNS)),
-        *(_table_line(r.cells()) for r in rows),
-    ]
-    costs = [f"- {row.network.name}: {row.cost}" for row in rows if row.cost]
-    real = ["", "Networks with real-valued layers, which are rounded to 8 bits:", "", *costs] if costs else []
-    return "\n".join([INTRODUCTION, *table, *real]) + "\n"
+    costs = [f"- {row.network.name}: {row.cost}\n" for row in rows if row.cost]
+    real = "\nNetworks with real-valued layers, which are rounded to 8 bits:\n\n" if costs else ""
+    return f"{INTRODUCTION}\n{table(rows, len(COLUMNS))}{real}" + "".join(costs)
+
+
+def table(rows: list[Row], n_columns: int) -> str:
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *(row.cells() for row in rows)]
+    return "".join(_table_line(cells[:n_columns]) + "\n" for cells in lines)
 
 
 def _n_equal(a: Array, b: Array) -> int:
