@@ -1,4 +1,4 @@
-"""An evaluator of source graphs that shares nothing with the passes: layers in float64, chains op by op in float32."""
+"""An evaluator of source graphs, independent of the passes: layers in float64, chains in float32."""
 
 from __future__ import annotations
 

@@ -7,7 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.passes.builders import (
-    ONE, answer, binary_input, bipolar, dense, f32, flatten, graph, hostile_batch_norm, lowered, quant, signs,
+    ONE,
+    answer,
+    binary_input,
+    bipolar,
+    dense,
+    f32,
+    flatten,
+    graph,
+    hostile_batch_norm,
+    lowered,
+    quant,
+    signs,
 )  # fmt: skip
 from tests.passes.float_reference import evaluate_source
 
@@ -72,7 +83,7 @@ def test_max_pool_in_front_of_falling_batch_norm(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_max_pool_between_two_falling_batch_norms(seed: int) -> None:
-    """Channels where the first falls are turned round, so that pooling the integers is pooling the numbers."""
+    """Channels where the first falls are turned round: pooling the integers is pooling the numbers."""
     rng = np.random.default_rng(seed)
     conv = src.Conv("c", binary_input((3, 8, 8)), signs(rng, 12, 3, 3, 3), ONE)
     pooled = src.MaxPool("pool", hostile_batch_norm(rng, conv), (3, 3), (2, 2), (1, 1, 1, 1))
@@ -92,6 +103,13 @@ def test_flatten_becomes_a_kernel_over_the_map() -> None:
     conv = src.Conv("c", binary_input((3, 6, 6)), signs(rng, 5, 3, 3, 3), ONE)
     packed = assert_same(dense(flatten(bipolar(conv)), signs(rng, 4, 80)), reals(rng, 3, 3, 6, 6))
     assert ops_of(packed, XnorConv2d)[-1].type.shape == (1, 1, 4)
+
+
+def test_flatten_behind_a_waiting_pool() -> None:
+    rng = np.random.default_rng(0)
+    conv = src.Conv("c", binary_input((3, 8, 8)), signs(rng, 5, 3, 3, 3), ONE)
+    pooled = src.MaxPool("pool", hostile_batch_norm(rng, conv), (2, 2), (2, 2), (0, 0, 0, 0))
+    assert_same(dense(bipolar(flatten(pooled)), signs(rng, 4, 45)), reals(rng, 3, 3, 8, 8))
 
 
 def test_per_element_arithmetic_behind_a_flatten() -> None:

@@ -106,7 +106,7 @@ def _geometry(op: src.Conv | src.Dense, step: float, shift: Array) -> dict[str, 
 
 
 def _folds(op: src.Conv | src.Dense, affine: tuple[float, Array], codes: Elem) -> bool:
-    """Whether (q + shift) * step goes through the layer as a constant: no padding, or padding that is a code."""
+    """Whether (q + shift) * step goes through the layer as a constant: no padding, or with a code."""
     step, shift = affine
     if isinstance(op, src.Dense) or not (any(op.pads) or op.groups > 1):
         return True
@@ -127,7 +127,7 @@ def _dense_kernel(weights: Array, value: Value) -> Array:
     """(O, F) to (O, H, W, C) over a flattened map, (O, 1, 1, F) over a vector."""
     if not value.is_flat:
         return weights.reshape(len(weights), 1, 1, -1)
-    height, width, channels = value.root.type.shape
+    height, width, channels = value.map_shape
     if value.order == "hwc":
         return weights.reshape(-1, height, width, channels)
     return weights.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)

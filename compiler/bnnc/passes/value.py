@@ -13,6 +13,7 @@ import numpy as np
 from bnnc.errors import BnncError
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast, Input, Reshape
+from bnnc.ir.geometry import output_map
 from bnnc.ir.op import Array, Op
 from bnnc.ir.source_ops import Elementwise
 from bnnc.passes.chain import Chain, per_channel
@@ -44,9 +45,18 @@ class Value:
         return tuple(link for link in self.chain if not isinstance(link, src.MaxPool))
 
     @property
+    def map_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) behind the waiting pools."""
+        height, width, channels = self.root.type.shape
+        for link in self.chain:
+            if isinstance(link, src.MaxPool):
+                height, width = output_map((height, width), link.kernel, link.strides, (1, 1), link.pads)
+        return height, width, channels
+
+    @property
     def is_flat(self) -> bool:
         """A vector for the source, still a map of more than one pixel here."""
-        return not self.in_source_layout and len(self.shape) == 1 and self.root.type.shape[:2] != (1, 1)
+        return not self.in_source_layout and len(self.shape) == 1 and self.map_shape[:2] != (1, 1)
 
 
 def settle(value: Value) -> Value:
@@ -67,7 +77,7 @@ def reshape(value: Value, op: Reshape) -> Value:
     """The value under another shape, as far as its channels stay what they are."""
     if value.in_source_layout and value.order == "chw":
         return _reshape_source(value, op.shape)
-    height, width, channels = settle(value).root.type.shape
+    height, width, channels = settle(value).map_shape
     one_pixel = (height, width) == (1, 1) and op.shape[0] == channels
     flat = op.shape == (height * width * channels,)
     same_map = op.shape == (channels, height, width) and value.order == "chw"
@@ -131,7 +141,7 @@ def append(value: Value, op: Elementwise) -> Value:
     """`op` at the end of the chain, its constants brought to the channels of the root."""
     if not value.is_flat:
         return _append_checked(value, op)
-    height, width, channels = value.root.type.shape
+    height, width, channels = value.map_shape
     per_map = _per_map_channel(op, (channels, height * width), value.order)
     if per_map is not None:
         return replace(value, chain=(*value.chain, per_map))
@@ -168,7 +178,7 @@ def _unroll(value: Value) -> Value:
     """A flattened map as a vector (1, 1, F) in the source's order: every element is a channel of its own."""
     if any(isinstance(link, src.MaxPool) for link in value.chain):
         raise BnncError.at(f"node {value.chain[-1].name!r}", "max pooling in front of per-element arithmetic")
-    height, width, channels = value.root.type.shape
+    height, width, channels = value.map_shape
     pixels = height * width
     if value.order == "chw":
         ordered: Op = ChannelsFirst(value.root.name, value.root)
