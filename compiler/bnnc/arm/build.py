@@ -1,0 +1,109 @@
+"""From a packed graph to a CPU program: kernels, C around them, a library and an executable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bnnc.arm.layout import Layout, lay_out
+from bnnc.arm.project import Golden, Project, object_of, project, write_sources
+from bnnc.arm.toolchain import Toolchain, cross_toolchain, native_toolchain
+from bnnc.ir.graph import Graph
+from bnnc.schedule.memory import plan
+from bnnc.schedule.stages import Stage, stages
+from bnnc.targets import Target
+
+__all__ = ["Built", "Golden", "build"]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Compiled stages: one object file; constants and scratch bytes of every stage, in their order."""
+
+    object_file: bytes
+    constants: tuple[bytes, ...]
+    scratch_bytes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was built. `library` is loaded in-process (host only); `program` is the executable."""
+
+    name: str
+    program: str
+    archive: str
+    library: str
+    arena_bytes: int
+    weight_bytes: int
+
+
+def build(graph: Graph, target: Target, out: Path, golden: Golden) -> Built:
+    """Fill the empty folder `out`. The same input gives the same bytes.
+
+    Raises BnncError when a compiler is missing, before anything costly is done.
+    """
+    tools = toolchain(target)
+    steps = program_stages(graph)
+    return assemble(graph, steps, compile_kernels(steps, target), target, tools, golden, out)
+
+
+def toolchain(target: Target) -> Toolchain:
+    return native_toolchain() if target.kind == "host" else cross_toolchain(target.triple)
+
+
+def program_stages(graph: Graph) -> tuple[Stage, ...]:
+    """The stages of a graph, their functions named so that several networks fit into one program."""
+    name = project(graph).name
+    return tuple(replace(stage, name=f"{name}_{stage.name}") for stage in stages(graph))
+
+
+def compile_kernels(steps: Sequence[Stage], target: Target) -> Kernels:
+    """Machine code of the stages. TVM is loaded here."""
+    from bnnc.arm.codegen import compile_stages
+
+    done = compile_stages(steps, target)
+    return Kernels(
+        done.object_file,
+        tuple(function.constants for function in done.functions),
+        tuple(function.scratch_bytes for function in done.functions),
+    )
+
+
+def assemble(
+    graph: Graph,
+    steps: Sequence[Stage],
+    kernels: Kernels,
+    target: Target,
+    tools: Toolchain,
+    golden: Golden,
+    out: Path,
+) -> Built:
+    """Write the sources beside the kernels, compile and link them."""
+    files = project(graph)
+    layout = lay_out(graph, steps, plan(steps, kernels.scratch_bytes), kernels.constants)
+    (out / files.kernels).write_bytes(kernels.object_file)
+    write_sources(graph, layout, golden, tools, out)
+    library = _compile_and_link(files, target, tools, out)
+    return _built(files, layout, library)
+
+
+def _compile_and_link(files: Project, target: Target, tools: Toolchain, out: Path) -> str:
+    """Returns the name of the shared library, which only this machine's own target has."""
+    for source in (*files.library, *files.program):
+        tools.compile(out, source, object_of(source))
+    objects = [*map(object_of, files.library), files.kernels]
+    archive, shared = f"lib{files.name}.a", f"lib{files.name}.so" if target.kind == "host" else ""
+    tools.archive(out, objects, archive)
+    if shared:
+        tools.link(out, objects, shared, "-shared")
+    program = [object_of(source) for source in files.program]
+    tools.link(out, [*program, archive], files.name, *tools.ldflags)
+    for source in (*files.library, *files.program):
+        (out / object_of(source)).unlink()
+    return shared
+
+
+def _built(files: Project, layout: Layout, library: str) -> Built:
+    archive = f"lib{files.name}.a"
+    return Built(files.name, files.name, archive, library, layout.arena_bytes, len(layout.weights))

@@ -1,0 +1,31 @@
+"""Numbers as C text that means exactly them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bnnc.ir.op import Array
+
+PER_LINE = 12
+
+
+def float_literal(value: float) -> str:
+    """A float32 as the shortest decimal that is read back as the same bits."""
+    if math.isnan(value):
+        return "NAN"
+    if math.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    text = str(np.float32(value))
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
+def initializer(array: Array) -> str:
+    """A braced C initializer of one or two dimensions."""
+    if array.ndim == 2:
+        return "{" + ",\n".join(initializer(row) for row in array) + "}"
+    literal = float_literal if array.dtype == np.float32 else repr
+    numbers = [literal(value) for value in array.tolist()]
+    lines = (", ".join(numbers[i : i + PER_LINE]) for i in range(0, len(numbers), PER_LINE))
+    return "{" + ",\n ".join(lines) + "}"

@@ -1,0 +1,210 @@
+"""The sources of a CPU program, written into a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bnnc.arm import edges
+from bnnc.arm.layout import Layout
+from bnnc.arm.names import c_string, comment, identifier
+from bnnc.arm.numbers import initializer
+from bnnc.arm.toolchain import CFLAGS, LDFLAGS, Toolchain
+from bnnc.ir.elem import Elem
+from bnnc.ir.graph import Graph
+from bnnc.ir.op import Array
+from bnnc.ir.parts import core_input, core_result
+from bnnc.resources import resource, templates
+from bnnc.schedule.memory import ALIGNMENT
+
+RUNTIME = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_main.c", "bnnc_model.h", "bnnc_npy.c", "bnnc_npy.h")
+_NPY_TYPES = {"float32": "F32", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16"} | {
+    "int32": "I32",
+    "int64": "I64",
+}
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Samples for the self-test: codes (N, *device input) and the raw integers (N, *device output) for them."""
+
+    codes: Array
+    raw: Array
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the templates have to know of a network. `code_step` is the distance of neighbouring codes."""
+
+    name: str
+    title: str
+    input_shape: tuple[int, ...]
+    raw_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    code_type: str
+    raw_type: str
+    output_type: str
+    code_elem: str
+    raw_elem: str
+    code_first: int
+    code_last: int
+    code_step: int
+    input_elements: int
+    output_elements: int
+    arena_bytes: int
+    alignment: int
+    has_domain: bool
+    rejects: bool
+    n_golden: int
+
+    @property
+    def macro(self) -> str:
+        return self.name.upper()
+
+
+@dataclass(frozen=True)
+class Project:
+    """Sources of a program in its folder: those of the `library`, and what the entry `program` adds."""
+
+    name: str
+    library: tuple[str, ...]
+    program: tuple[str, ...]
+
+    @property
+    def kernels(self) -> str:
+        return f"{self.name}_kernels.o"
+
+
+def project(graph: Graph) -> Project:
+    """The names of the sources (compiled) and of the kernels' object file."""
+    name = identifier(graph.name)
+    own = tuple(f"{name}{part}" for part in (".c", "_edge.c", "_self_test.c", "_weights.S"))
+    return Project(
+        name,
+        (*own, "runtime/bnnc_edge.c"),
+        (f"{name}_program.c", "runtime/bnnc_main.c", "runtime/bnnc_npy.c"),
+    )
+
+
+def write_sources(graph: Graph, layout: Layout, golden: Golden, tools: Toolchain, folder: Path) -> None:
+    """Everything but the object file of the kernels."""
+    model = describe(graph, layout, golden)
+    (folder / "weights.bin").write_bytes(layout.weights)
+    (folder / "runtime").mkdir()
+    for file in RUNTIME:
+        shutil.copyfile(resource("bnnc.runtime", file), folder / "runtime" / file)
+    for file, template, values in _files(graph, model, layout, golden, tools):
+        (folder / file).write_text(_render(template, {"m": model, **values}), encoding="utf-8")
+
+
+def describe(graph: Graph, layout: Layout, golden: Golden) -> Model:
+    source, result, output = core_input(graph), core_result(graph), graph.result.type
+    step = 2 if source.elem.name == "b1_pm" else 1
+    return Model(
+        name=identifier(graph.name),
+        title=graph.name,
+        input_shape=source.type.shape,
+        raw_shape=result.type.shape,
+        output_shape=output.shape,
+        code_type=c_type(source.elem),
+        raw_type=c_type(result.type.elem),
+        output_type=c_type(output.elem),
+        code_elem=str(source.elem),
+        raw_elem=str(result.type.elem),
+        code_first=source.first,
+        code_last=source.first + step * source.cuts.shape[1],
+        code_step=step,
+        input_elements=int(np.prod(source.type.shape)),
+        output_elements=int(np.prod(result.type.shape)),
+        arena_bytes=layout.arena_bytes,
+        alignment=ALIGNMENT,
+        has_domain=source.values.size > 0,
+        rejects=source.reject.size > 0,
+        n_golden=len(golden.codes),
+    )
+
+
+def c_type(elem: Elem) -> str:
+    return "float" if elem.is_float else f"{elem.dtype.name}_t"
+
+
+def _files(
+    graph: Graph, model: Model, layout: Layout, golden: Golden, tools: Toolchain
+) -> list[tuple[str, str, Mapping[str, object]]]:
+    """(file, template, values) of everything that is generated."""
+    name, n = model.name, len(golden.codes)
+    tables = edges.Tables()
+    edge = {
+        "encoder": edges.encoder(graph, tables),
+        "decoder": edges.decoder(graph, tables),
+        "tables": tables.made,
+        "code": code_expression(model),
+    }
+    program = {
+        "domain": _domain(model),
+        "types": _npy_types(graph),
+        "order": edges.order(graph),
+        "takes_integers": core_input(graph).is_domain,
+    }
+    samples = {
+        "codes": initializer(golden.codes.reshape(n, -1)),
+        "raw": initializer(golden.raw.reshape(n, -1)),
+        "raw_offset": layout.test_output,
+    }
+    return [
+        (f"{name}.h", "model.h.j2", {}),
+        (f"{name}.c", "model.c.j2", {"layout": layout}),
+        (f"{name}_edge.c", "edge.c.j2", edge),
+        (f"{name}_self_test.c", "self_test.c.j2", samples),
+        (f"{name}_weights.S", "weights.S.j2", {"digest": hashlib.sha256(layout.weights).hexdigest()}),
+        (f"{name}_program.c", "program.c.j2", program),
+        ("Makefile", "Makefile.j2", _make_values(graph, tools)),
+    ]
+
+
+def _npy_types(graph: Graph) -> dict[str, str]:
+    elems = {
+        "codes": core_input(graph).elem,
+        "raw": core_result(graph).type.elem,
+        "output": graph.result.type.elem,
+    }
+    return {end: f"BNNC_{_NPY_TYPES[elem.dtype.name]}" for end, elem in elems.items()}
+
+
+def code_expression(model: Model) -> str:
+    """The code that stands `step` cuts up."""
+    scaled = "(int32_t)step" if model.code_step == 1 else f"{model.code_step} * (int32_t)step"
+    return f"{model.code_first} + {scaled}" if model.code_first else scaled
+
+
+def _domain(model: Model) -> str:
+    """What a user is told whose sample has no code."""
+    codes = f"codes are the integers {model.code_first} to {model.code_last}"
+    return codes + (" but 0" if model.code_step == 2 else "")
+
+
+def _make_values(graph: Graph, tools: Toolchain) -> dict[str, object]:
+    files = project(graph)
+    return {
+        "cc": tools.shown_cc,
+        "ar": tools.shown_ar,
+        "cflags": (*CFLAGS, "-I."),
+        "ldflags": (*LDFLAGS, *tools.ldflags),
+        "library": (*map(object_of, files.library), files.kernels),
+        "program": tuple(map(object_of, files.program)),
+    }
+
+
+def object_of(source: str) -> str:
+    return f"{source.rsplit('.', 1)[0]}.o"
+
+
+def _render(template: str, values: Mapping[str, object]) -> str:
+    environment = templates("arm")
+    environment.filters |= {"comment": comment, "c_string": c_string}
+    return environment.get_template(template).render(values)

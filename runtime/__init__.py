@@ -1,0 +1,1 @@
+"""C11 sources that ship to the device beside a generated model."""
