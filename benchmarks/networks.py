@@ -40,7 +40,6 @@ class Network:
     n_arm: int = 50
     n_hls: int = 20
     expected: Path | None = None
-    is_fully_quantized: bool = True
 
 
 def networks() -> list[Network]:
@@ -61,11 +60,7 @@ def _published() -> list[Network]:
             found.append(_network(cnv, f"{cnv}{form}.onnx.gz", bits, _cifar10, n_arm=10, n_hls=3))
     found.append(_network("kws_mlp_w3a3", "kws_mlp_w3a3.onnx", "3 / 3", _keywords))
     lenet = "bmxnet_lenet_mnist"
-    found.append(
-        _network(
-            lenet, f"{lenet}.onnx.gz", "1 / 1, ends real", _mnist(1 / 255), UNIT, is_fully_quantized=False
-        )
-    )
+    found.append(_network(lenet, f"{lenet}.onnx.gz", "1 / 1, ends real", _mnist(1 / 255), UNIT))
     return found
 
 

@@ -30,10 +30,12 @@ INTRODUCTION = """\
 # Results
 
 Made by `benchmarks/results.py`, which runs the networks on every executor. "1000 =" says that the results of
-1000 samples were compared with the simulator's and all are equal, integer by integer (for `source`: every bit
-of the float results); "990 of 1000 =" that ten samples differ. "correct" counts the answers of the simulator
-that are the label. "top-1 as published" counts those that equal the reference outputs published with the
-network. The time to compile is wall-clock time with verification of the result.
+1000 samples were compared with the simulator's and all are equal, integer by integer; "990 of 1000 =" that
+ten samples differ. In the column `source`, whose results are float, "=" says that all bits are equal,
+"rounding" that each result is the float sum of what the integers stand for, "approximate" that layers were
+quantized by bnnc. "correct" counts the answers of the simulator that are the label, "top-1 as published"
+those that equal the reference outputs published with the network. The time to compile is wall-clock time
+and contains the verification of what was made.
 """
 
 
@@ -45,6 +47,7 @@ class Row:
     n_samples: int
     n_correct: int
     n_as_published: int | None
+    source: str
     equal: dict[str, tuple[int, int]]
     compile_seconds: float
     constant_bytes: int
@@ -52,15 +55,14 @@ class Row:
 
     @property
     def agrees(self) -> bool:
-        """`source` may differ where real-valued layers were quantized; nothing else may."""
-        exact = [name for name in self.equal if name != "source" or self.network.is_fully_quantized]
-        return all(self.equal[name][0] == self.equal[name][1] for name in exact)
+        return all(same == of for same, of in self.equal.values())
 
     def cells(self) -> tuple[str, ...]:
         published = "" if self.n_as_published is None else f"{self.n_as_published} of {self.n_samples}"
         head = (self.network.name, self.network.bits, f"{self.n_correct} of {self.n_samples}", published)
         size = f"{self.constant_bytes / 1024:.1f} KiB"
-        return (*head, *map(_share, self.equal.values()), f"{self.compile_seconds:.1f} s", size)
+        shares = (self.source, *map(_share, self.equal.values()))
+        return (*head, *shares, f"{self.compile_seconds:.1f} s", size)
 
 
 def main() -> None:
@@ -87,27 +89,41 @@ def measure(network: Network, folder: Path) -> Row:
         for target in ("host", "arm", "hls")
     }
     n_all = len(samples.x)
-    y = run("sim", folder / "host", folder, n_all)
-    raw = run("sim", folder / "host", folder, n_all, "--raw")
-    counts = {"host": n_all, "arm": network.n_arm, "hls": network.n_hls}
-    equal = {
-        "source": (_n_equal(run("source", folder / "host", folder, n_all), y), n_all),
-        "sim": (n_all, n_all),
-    }
-    equal |= {
-        name: (_n_equal(run(name, folder / name, folder, n, "--raw"), raw), n) for name, n in counts.items()
-    }
-    top1 = classes(y)
+    top1 = classes(run("sim", folder / "host", folder, n_all))
+    source, cost = against_source(folder)
     return Row(
         network,
         n_all,
         int((top1 == samples.labels).sum()),
         published(network, top1),
-        equal,
+        source,
+        against_simulator(folder, {"host": n_all, "arm": network.n_arm, "hls": network.n_hls}),
         compiled["arm"].seconds,
         constant_bytes(folder / "arm"),
-        "" if network.is_fully_quantized else cost_of_rounding(folder),
+        cost,
     )
+
+
+def against_simulator(folder: Path, counts: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """How many of the first samples have the simulator's integers on each executor."""
+    raw = run("sim", folder / "host", folder, max(counts.values()), "--raw")
+    equal = {"sim": (len(raw), len(raw))}
+    for name, n in counts.items():
+        same = run(name, folder / name, folder, n, "--raw") == raw[:n]
+        equal[name] = (int(same.reshape(n, -1).all(axis=1).sum()), n)
+    return equal
+
+
+def against_source(folder: Path) -> tuple[str, str]:
+    """The cell of `source`, and what quantizing real-valued layers cost; both as `bnnc verify` says."""
+    command = ("verify", folder / "host", "--on", "source", "--data", folder / "x.npy", "--json")
+    answer = json.loads(bnnc(*command).output)
+    verdict = answer["executors"]["source"]
+    if verdict["equal"]:
+        return f"{verdict['samples']} =", ""
+    if answer["notes"]:
+        return f"{verdict['samples']} approximate", "; ".join([verdict["comparison"], *answer["notes"]])
+    return f"{verdict['samples']} rounding", ""
 
 
 def run(executor: str, network: Path, folder: Path, limit: int, *options: str) -> Array:
@@ -138,13 +154,6 @@ def constant_bytes(network: Path) -> int:
     return int(totals["weight_bytes"] + totals["table_bytes"])
 
 
-def cost_of_rounding(folder: Path) -> str:
-    """What `bnnc verify` says about the source network and the integer one."""
-    answer = bnnc("verify", folder / "host", "--on", "source", "--data", folder / "x.npy", "--json").output
-    verdict = json.loads(answer)
-    return f"{verdict['executors']['source']['comparison']}; " + "; ".join(verdict["notes"])
-
-
 def page(rows: list[Row]) -> str:
     costs = [f"- {row.network.name}: {row.cost}\n" for row in rows if row.cost]
     real = "\nNetworks with real-valued layers, which are rounded to 8 bits:\n\n" if costs else ""
@@ -154,12 +163,6 @@ def page(rows: list[Row]) -> str:
 def table(rows: list[Row], n_columns: int) -> str:
     lines = [COLUMNS, ("---",) * len(COLUMNS), *(row.cells() for row in rows)]
     return "".join(_table_line(cells[:n_columns]) + "\n" for cells in lines)
-
-
-def _n_equal(a: Array, b: Array) -> int:
-    """Samples whose numbers are all equal."""
-    same = a == b[: len(a)]
-    return int(same.reshape(len(a), -1).all(axis=1).sum())
 
 
 def _share(equal: tuple[int, int]) -> str:
