@@ -17,7 +17,7 @@ END = Signature("float32", (1,), "b1_pm", (1,))
 def make(folder: Path, **files: str) -> None:
     for name, text in files.items():
         (folder / name).write_text(text)
-    write_manifest(Manifest("n", "arm", "c", "", END, END, (), file_digests(folder)), folder)
+    write_manifest(Manifest("n", "arm", "c", "", END, END, (), {}, file_digests(folder)), folder)
 
 
 def test_a_folder_with_its_parents_appears(tmp_path: Path) -> None:

@@ -53,11 +53,11 @@ def command(
 def _run(workshop: Workshop, name: str, x: Array, raw: bool) -> Array:
     from bnnc.sim import edge
 
-    if name == "source":
-        return workshop.run_source(x)
-    graph = workshop.network.graph
-    codes = edge.encode(graph, x)
-    executor = workshop.open(name, graph)
-    with progress(name, len(codes)) as advance:
+    with progress(name, len(x)) as advance:
+        if name == "source":
+            return workshop.source().run(x, advance)
+        graph = workshop.network.graph
+        codes = edge.encode(graph, x)
+        executor = workshop.open(name, graph)
         answers = executor.run(codes, advance) if len(codes) else workshop.no_answers()
     return edge.decode_integers(graph, answers) if raw else edge.decode(graph, answers)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 from bnnc.errors import BnncError
 from bnnc.executors.build import check_buildable
 from bnnc.executors.network import Network
@@ -37,10 +35,8 @@ def _check(network: Network, name: str) -> None:
 
             cross_toolchain("aarch64")
         case "hls":
+            from bnnc.hls import csim
+
             check_buildable(network.graph, build_target(name))
-            _need_module("hls4ml", "the vendor's ap_int headers are not installed")
-
-
-def _need_module(module: str, what: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        raise BnncError.at("", what, f"pip install {module}")
+            csim.vendor_headers()
+            csim.compiler()

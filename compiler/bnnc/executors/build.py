@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bnnc.errors import BnncError
+from bnnc.executors import cache
+from bnnc.executors.manifest import file_digests
 from bnnc.executors.registry import BuildTarget, Executor
 from bnnc.executors.samples import generated_samples
 from bnnc.ir.graph import Graph
@@ -16,21 +22,23 @@ from bnnc.sim.edge import encode
 GOLDEN_SAMPLES = 4
 
 
-def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | None = None) -> None:
-    """Fill the empty folder. The first of x float32 (N, *input), or generated ones, become golden vectors."""
+def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | None = None) -> dict[str, Any]:
+    """Fill the empty folder, and describe what was built for the manifest.
+
+    The first of the samples x float32 (N, *input), or generated ones, become golden vectors.
+    """
     check_buildable(graph, target)
     chosen = generated_samples(graph, GOLDEN_SAMPLES) if x is None else x[:GOLDEN_SAMPLES]
     codes = encode(graph, chosen)
-    raw = simulator.run(graph, codes)
+    golden = (codes, simulator.run(graph, codes))
     if target.processor is None:
         from bnnc.hls import build as hls
 
-        hls.build(graph, folder, hls.Golden(codes, raw))
-    else:
-        from bnnc.arm.build import build
-        from bnnc.arm.project import Golden
+        return hls.build(graph, folder, name=graph.name, golden=golden)
+    from bnnc.arm import build as arm
+    from bnnc.arm.project import Golden
 
-        build(graph, target.processor, folder, Golden(codes, raw))
+    return asdict(arm.build(graph, target.processor, folder, Golden(*golden)))
 
 
 def check_buildable(graph: Graph, target: BuildTarget) -> None:
@@ -41,7 +49,7 @@ def check_buildable(graph: Graph, target: BuildTarget) -> None:
         raise BnncError.at(f"input {graph.input.name!r}", what, remedy)
 
 
-def open_built(name: str, graph: Graph, folder: Path, board: str = "") -> Executor:
+def open_built(name: str, graph: Graph, folder: Path, cache_root: Path, board: str = "") -> Executor:
     """The executor of what was built from `graph` in `folder`. `board`: user@host that runs arm programs."""
     match name:
         case "host":
@@ -53,8 +61,25 @@ def open_built(name: str, graph: Graph, folder: Path, board: str = "") -> Execut
 
             return arm_executor(folder, graph, board=board)
         case "hls":
-            from bnnc.executors.hls import HlsExecutor
-
-            return HlsExecutor(graph, folder)
+            return _open_hls(graph, folder, cache_root)
         case _:
             raise AssertionError(f"{name} is not built")
+
+
+def _open_hls(graph: Graph, folder: Path, cache_root: Path) -> Executor:
+    """The compiled C++ is kept in the cache, by the digests of its sources."""
+    from bnnc.executors.hls import HlsExecutor
+
+    sources = json.dumps(file_digests(folder), sort_keys=True)
+    program = cache.entry(
+        cache_root,
+        {"what": "hls program", "sources": sources},
+        lambda made: _compile_hls(graph, folder, made),
+    )
+    return HlsExecutor(folder, graph, program)
+
+
+def _compile_hls(graph: Graph, folder: Path, workspace: Path) -> None:
+    from bnnc.executors.hls import HlsExecutor
+
+    HlsExecutor(folder, graph, workspace)

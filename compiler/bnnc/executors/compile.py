@@ -26,7 +26,7 @@ def compile_network(network: Network, target: BuildTarget, x: Array, folder: Pat
     """
     graph = network.graph
     _log.info("building %s for %s", graph.name, target)
-    build_executor(graph, target, folder, x)
+    details = build_executor(graph, target, folder, x)
     save_archive(Archive(graph, network.archive.onnx), folder / ARCHIVE)
     source, result = signatures(graph)
     manifest = Manifest(
@@ -37,6 +37,7 @@ def compile_network(network: Network, target: BuildTarget, x: Array, folder: Pat
         input=source,
         output=result,
         notes=graph.notes,
+        details=details,
         files=file_digests(folder),
     )
     write_manifest(manifest, folder)

@@ -33,7 +33,10 @@ class Signature:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `bnnc compile` wrote into a folder. `files` maps relative paths to SHA-256 digests."""
+    """What `bnnc compile` wrote into a folder. `files` maps relative paths to SHA-256 digests.
+
+    `details` is what the target's builder says of its work.
+    """
 
     name: str
     target: str
@@ -42,6 +45,7 @@ class Manifest:
     input: Signature
     output: Signature
     notes: tuple[str, ...]
+    details: dict[str, Any]
     files: dict[str, str]
     bnnc: str = bnnc.__version__
 

@@ -16,7 +16,7 @@ from bnnc.errors import BnncError
 from bnnc.executors import cache
 from bnnc.executors.build import build_executor, open_built
 from bnnc.executors.network import Network, graph_digest
-from bnnc.executors.registry import Executor, build_target
+from bnnc.executors.registry import BuildTarget, Executor, build_target
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.ir.parts import core_result
@@ -44,7 +44,7 @@ class Workshop:
 
             return SimExecutor(graph)
         folder = self._whole(name) if graph is self.network.graph else self._part(name, graph)
-        return open_built(name, graph, folder, self.board)
+        return open_built(name, graph, folder, self.network.cache, self.board)
 
     def source(self) -> SourceExecutor:
         """onnxruntime on the source model."""
@@ -55,12 +55,6 @@ class Workshop:
 
         return SourceExecutor(self.network.archive.onnx)
 
-    def run_source(self, x: Array) -> Array:
-        """The source's answers for float32 x (N, *input), N may be 0."""
-        if len(x):
-            return self.source().run(x)
-        return self.source().run(np.zeros((1, *x.shape[1:]), x.dtype))[:0]
-
     def no_answers(self) -> Array:
         """The raw integers of an empty batch."""
         result = core_result(self.network.graph).type
@@ -70,13 +64,17 @@ class Workshop:
         if name not in self.built:
             chosen, graph = build_target(name), self.network.graph
             parts = {"what": "built", "target": repr(chosen), "graph": graph_digest(graph)}
-            self.built[name] = cache.entry(self.network.cache, parts, partial(build_executor, graph, chosen))
+            self.built[name] = cache.entry(self.network.cache, parts, partial(_build, graph, chosen))
         return self.built[name]
 
     def _part(self, name: str, graph: Graph) -> Path:
         folder = Path(tempfile.mkdtemp(dir=self.temporary))
         build_executor(graph, build_target(name), folder)
         return folder
+
+
+def _build(graph: Graph, target: BuildTarget, folder: Path) -> None:
+    build_executor(graph, target, folder)
 
 
 @contextmanager

@@ -147,4 +147,4 @@ def _encoder(op: EncodeInput) -> str:
     if op.values.size:
         return f"codes {op.elem} of the declared input domain"
     finite = int(np.isfinite(op.cuts).sum(axis=1).max(initial=0))
-    return f"codes {op.elem} by exact float comparison with {finite} cuts"
+    return f"codes {op.elem} by exact float comparison, {finite} a channel"
