@@ -41,6 +41,7 @@ def measure(model: Path, folder: Path) -> list[bool]:
     compile_for("arm", model, folder / "second")
     host = compile_for("host", model, folder / "host")
     return [
+        figure("bnnc --help", min(bnnc("--help").seconds for _ in range(3)), 0.3, "s"),
         figure("compile to arm", first.seconds, 20, "s"),
         figure("compile to arm, peak memory", first.peak_bytes / 2**30, 2, "GiB"),
         figure("compile to host, peak memory", host.peak_bytes / 2**30, 2, "GiB"),
