@@ -58,4 +58,4 @@ def weight_values(conv: PackedConv) -> Array:
 def _plane(values: Array, elem: Elem, plane: int) -> Array:
     if elem == B1_PM:
         return (values > 0).astype(np.uint8)
-    return ((values.astype(np.int64) >> plane) & 1).astype(np.uint8)
+    return ((values >> plane) & 1).astype(np.uint8)

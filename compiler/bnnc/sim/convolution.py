@@ -46,14 +46,15 @@ def bit_conv2d(op: BitConv2d, x: Array) -> Array:
 
 
 def conv2d(op: Conv2d, x: Array) -> Array:
-    """Integers (n, H, W, C) to int32 (n, OH, OW, O), exactly."""
+    """Integers (n, H, W, C) to int32 (n, OH, OW, O), exactly; a sum beyond int32 wraps around."""
     exact, (n_out, *taps_and_depth) = _exact_dtype(op, x), op.weights.shape
     windows = _windows(op, x.astype(exact))
     _, n, oh, ow = windows.shape[:4]
     columns = windows.reshape(op.groups, n * oh * ow, math.prod(taps_and_depth))
     weights = op.weights.astype(exact).reshape(op.groups, n_out // op.groups, -1)
     y = columns @ weights.swapaxes(1, 2)
-    return y.swapaxes(0, 1).reshape(n, oh, ow, n_out).astype(np.int32)
+    y = y.swapaxes(0, 1).reshape(n, oh, ow, n_out)
+    return (y if exact == np.float32 else y.astype(np.int64)).astype(np.int32)
 
 
 def geometry(op: Conv2d | PackedConv) -> Geometry:

@@ -71,7 +71,9 @@ def _power(x: Array, exponent: Array) -> Array:
     """onnxruntime multiplies for one exponent of 2 or 3; the rest is rounded once from float64."""
     if exponent.shape == () and exponent in (2, 3):
         return x * x if exponent == 2 else x * x * x
-    return np.power(x.astype(np.float64), exponent.astype(np.float64)).astype(np.float32)
+    # An array, because NumPy takes the square root for one exponent of 0.5: no power at -0 and -infinity.
+    exponents = np.zeros(x.shape) + exponent
+    return np.power(x.astype(np.float64), exponents).astype(np.float32)
 
 
 def _quantize(op: Quantizer, x: Array) -> Array:

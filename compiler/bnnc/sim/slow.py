@@ -55,31 +55,21 @@ def packed_words(x: Array, elem: Elem) -> Array:
     """Integers (H, W, C) to uint32 (H, W, bits, words), bit by bit."""
     height, width, channels = x.shape
     words = np.zeros((height, width, elem.bits, -(-channels // 32)), np.uint32)
-    for i, j, c in np.ndindex(height, width, channels):
-        value = int(x[i, j, c])
-        code = int(value > 0) if elem == B1_PM else value
-        for plane in range(elem.bits):
-            words[i, j, plane, c // 32] |= np.uint32((code >> plane & 1) << c % 32)
+    for c, plane in np.ndindex(channels, elem.bits):
+        code = (x[:, :, c] > 0).astype(np.int64) if elem == B1_PM else x[:, :, c].astype(np.int64)
+        words[:, :, plane, c // 32] |= ((code >> plane & 1) << c % 32).astype(np.uint32)
     return words
 
 
 def plain_integers(words: Array, elem: Elem, channels: int) -> Array:
     """uint32 (..., bits, words) to int64 (..., channels), bit by bit."""
-    y = np.zeros((*words.shape[:-2], channels), np.int64)
-    for place in np.ndindex(*y.shape):
-        *outer, c = place
-        code = 0
-        for plane in range(elem.bits):
-            code |= (int(words[*outer, plane, c // 32]) >> c % 32 & 1) << plane
-        y[place] = _value_of(code, elem)
-    return y
-
-
-def _value_of(code: int, elem: Elem) -> int:
-    """The integer that a code of `elem.bits` bits stands for."""
+    codes = np.zeros((*words.shape[:-2], channels), np.int64)
+    for c, plane in np.ndindex(channels, elem.bits):
+        codes[..., c] |= (words[..., plane, c // 32].astype(np.int64) >> c % 32 & 1) << plane
     if elem == B1_PM:
-        return 1 if code else -1
-    return code - 2**elem.bits if elem.lo < 0 and code >= 2 ** (elem.bits - 1) else code
+        return np.where(codes == 1, 1, -1)
+    is_negative = (elem.lo < 0) & (codes >= 2 ** (elem.bits - 1))
+    return np.where(is_negative, codes - 2**elem.bits, codes)
 
 
 def _on_integers(op: Op, x: Array) -> Array:
@@ -128,13 +118,13 @@ def _conv(op: Conv2d | PackedConv, x: Array, weights: Array, groups: int) -> Arr
     height, width, depth = op.type.shape
     y = np.zeros((height, width, depth), np.int64)
     outside = np.full(x.shape[2], op.pad_value)
+    weights = weights.reshape(groups, depth // groups, *weights.shape[1:])
     for i, j, u, v in np.ndindex(height, width, *op.kernel):
         row = i * op.strides[0] + u * op.dilations[0] - op.pads[0]
         column = j * op.strides[1] + v * op.dilations[1] - op.pads[1]
         inside = 0 <= row < x.shape[0] and 0 <= column < x.shape[1]
         pixel = x[row, column] if inside else outside
-        parts = zip(np.split(weights[:, u, v], groups), np.split(pixel, groups), strict=True)
-        y[i, j] += np.concatenate([part @ values for part, values in parts])
+        y[i, j] += (weights[:, :, u, v] @ pixel.reshape(groups, -1, 1)).ravel()
     return y
 
 
