@@ -15,6 +15,8 @@ from bnnc.ir.op import Array, Op, operation
 from bnnc.ir.source_ops import Elementwise
 from bnnc.ir.types import Tensor
 from bnnc.passes.domain import InputDomain
+from bnnc.passes.reference import TRANSCENDENTAL, apply_reference
+from bnnc.passes.steps import Monotone
 from bnnc.sim.elementwise import apply
 
 DISCRETIZERS = (
@@ -59,9 +61,19 @@ def evaluate(chain: Chain, x: Array) -> Array:
     y = x.astype(np.float32) if not (chain and isinstance(chain[0], DomainValue)) else x
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for op in chain:
-            y = _domain_value(op, y) if isinstance(op, DomainValue) else apply(op, y)
+            y = _evaluate_link(op, y)
     _refuse_nan(chain, x, y)
     return y
+
+
+def _evaluate_link(op: Elementwise, x: Array) -> Array:
+    match op:
+        case DomainValue():
+            return _domain_value(op, x)
+        case src.Tanh() | src.Sigmoid() | src.Exp():
+            return apply_reference(op, x)
+        case _:
+            return apply(op, x)
 
 
 def evaluate_pairs(chain: Chain, x: Array, channel: Array) -> Array:
@@ -106,6 +118,14 @@ def direction(chain: Chain, channels: int) -> Array:
     for op in chain:
         sense = sense * np.broadcast_to(_op_direction(op), (channels,))
     return sense
+
+
+def monotone(chain: Chain, channels: int) -> Monotone:
+    """What is known of the chain in all channels: transcendental functions may wiggle in their last bits."""
+    if not direction(chain, channels).all():
+        return Monotone.NO
+    wiggles = any(isinstance(op, TRANSCENDENTAL) for op in chain)
+    return Monotone.NEARLY if wiggles else Monotone.EXACTLY
 
 
 def _op_direction(op: Elementwise) -> Array:

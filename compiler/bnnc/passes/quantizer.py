@@ -11,14 +11,12 @@ from bnnc.ir import source_ops as src
 from bnnc.ir.elem import I32, smallest_elem
 from bnnc.ir.integer_ops import NO_CUT, Table, Threshold
 from bnnc.ir.op import Array, Op
-from bnnc.passes.chain import Chain, direction, evaluate_pairs, last_discretizer, unit
+from bnnc.passes.chain import Chain, evaluate_pairs, last_discretizer, monotone, unit
 from bnnc.passes.ranges import Range, reachable
 from bnnc.passes.steps import Steps, find_steps
 
 MANY_STEPS = 16  # above it a table beats comparisons, if it is not much larger
-GRID_TOLERANCE = (
-    1e-5  # a dequantized value is code * scale rounded to float32, perhaps shifted by a zero point
-)
+GRID_TOLERANCE = 1e-5  # a dequantized value is code * scale rounded to float32
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def quantize(root: Op, chain: Chain) -> Quantized | None:
     grid = unit(chain)
     if grid is None:
         return None
-    name = chain[last_discretizer(chain)].name
+    name = chain[-1].name
     steps = chain_steps(root, chain)
     _refuse_zero_sign(chain, steps)
     codes, scale = grid_codes(steps, grid, name)
@@ -46,8 +44,9 @@ def quantize(root: Op, chain: Chain) -> Quantized | None:
 def chain_steps(root: Op, chain: Chain) -> Steps:
     """Where the chain's float32 results change over the reachable values of `root`."""
     reach = reachable(root)
-    monotone = bool(direction(chain, len(reach.lo)).all())
-    return find_steps(lambda x, c: evaluate_pairs(chain, x, c), reach, monotone, f"node {chain[-1].name!r}")
+    where = f"node {chain[-1].name!r}"
+    known = monotone(chain, len(reach.lo))
+    return find_steps(lambda x, c: evaluate_pairs(chain, x, c), reach, known, where)
 
 
 def grid_codes(steps: Steps, grid: Array, name: str) -> tuple[Steps, Array]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -36,12 +37,24 @@ class Steps:
         return np.concatenate([self.start, self.value])
 
 
-def find_steps(evaluate: Evaluate, reach: Range, monotone: bool, where: str) -> Steps:
-    """All steps of a function over the reachable x: bisection where it is monotone, else enumeration."""
+class Monotone(Enum):
+    """What is known of a function: float32 rounding included, up to the last bits, or nothing."""
+
+    EXACTLY = 1
+    NEARLY = 2
+    NO = 3
+
+
+def find_steps(evaluate: Evaluate, reach: Range, monotone: Monotone, where: str) -> Steps:
+    """All steps of a function over the reachable x: enumeration, or bisection where it is monotone and long.
+
+    A nearly monotone function is enumerated as far as that is possible.
+    """
     total = reach.n_values * len(reach.lo)
-    if total > ENUMERATED_VALUES and monotone:
+    few = ENUMERATED_VALUES if monotone == Monotone.EXACTLY else MAX_ENUMERATED_VALUES
+    if total > few and monotone != Monotone.NO:
         return bisect_steps(evaluate, reach)
-    if total > MAX_ENUMERATED_VALUES:
+    if total > few:
         raise BnncError.at(
             where,
             f"not monotone, with {reach.n_values} reachable values in {len(reach.lo)} channels",
