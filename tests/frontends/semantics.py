@@ -1,0 +1,79 @@
+"""What a source graph computes, by NumPy: layers in float64 (exact on small integers), chains in float32."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnnc.ir import source_ops as s
+from bnnc.ir.edge_ops import Input, Reshape
+from bnnc.ir.geometry import Pads
+from bnnc.ir.graph import Graph
+from bnnc.ir.op import Array, Op
+from bnnc.sim.elementwise import apply
+
+
+def evaluate(graph: Graph, x: Array) -> Array:
+    """Results (N, ..) of a source graph for float32 (N, *shape)."""
+    return np.stack([_one(graph, sample) for sample in x])
+
+
+def _one(graph: Graph, x: Array) -> Array:
+    values: dict[Op, Array] = {}
+    for op in graph.ops:
+        values[op] = x if isinstance(op, Input) else _evaluate(op, values[op.operands[0]])
+        assert values[op].shape == op.type.shape, op.name
+    return values[graph.result]
+
+
+def _evaluate(op: Op, x: Array) -> Array:
+    match op:
+        case s.Elementwise():
+            return np.moveaxis(apply(op, np.moveaxis(x, 0, -1)), -1, 0)
+        case s.Dense():
+            return (_real(op.weights, op.scale) @ x.astype(np.float64)).astype(np.float32)
+        case s.Conv():
+            return _conv(op, x)
+        case s.Pad():
+            return _padded(x, op.pads, op.value).astype(np.float32)
+        case s.MaxPool():
+            return _windows(op, _padded(x, op.pads, -np.inf)).max(axis=(-2, -1)).astype(np.float32)
+        case s.AveragePool():
+            return _windows(op, _padded(x, op.pads, 0)).mean(axis=(-2, -1)).astype(np.float32)
+        case Reshape():
+            return x.reshape(op.shape)
+        case s.Transpose():
+            return x.transpose(op.perm)
+        case s.ArgTopK():
+            return np.argsort(-x, kind="stable")[: op.k]
+        case s.Softmax() | s.LogSoftmax():
+            shifted = x.astype(np.float64) - x.max()
+            logs = shifted - np.log(np.exp(shifted).sum())
+            return (logs if isinstance(op, s.LogSoftmax) else np.exp(logs)).astype(np.float32)
+    raise AssertionError(op)
+
+
+def _real(weights: Array, scale: Array) -> Array:
+    rows = scale.reshape(scale.shape + (1,) * (weights.ndim - scale.ndim))
+    return np.float64(weights.astype(np.float32) * rows)
+
+
+def _padded(x: Array, pads: Pads, value: float) -> Array:
+    top, left, bottom, right = pads
+    return np.pad(x.astype(np.float64), ((0, 0), (top, bottom), (left, right)), constant_values=value)
+
+
+def _windows(op: s.MaxPool | s.AveragePool, x: Array) -> Array:
+    views = np.lib.stride_tricks.sliding_window_view(x, op.kernel, axis=(1, 2))
+    return views[:, :: op.strides[0], :: op.strides[1]]
+
+
+def _conv(op: s.Conv, x: Array) -> Array:
+    weights, (dh, dw) = _real(op.weights, op.scale), op.dilations
+    outputs, inputs, kh, kw = weights.shape
+    span = (dh * (kh - 1) + 1, dw * (kw - 1) + 1)
+    views = np.lib.stride_tricks.sliding_window_view(_padded(x, op.pads, op.pad_value), span, axis=(1, 2))
+    taps = views[:, :: op.strides[0], :: op.strides[1], ::dh, ::dw].reshape(
+        op.groups, inputs, *op.type.shape[1:], kh, kw
+    )
+    grouped = weights.reshape(op.groups, outputs // op.groups, inputs, kh, kw)
+    return np.einsum("gohij,ghyxij->goyx", grouped, taps).reshape(op.type.shape).astype(np.float32)
