@@ -11,6 +11,7 @@ import click
 from bnnc.commands.options import board, common, network, open_network, progress
 
 if TYPE_CHECKING:
+    from bnnc.executors.network import Network
     from bnnc.executors.verify import Verdict
 
 DEFAULT_SAMPLES = 8
@@ -50,7 +51,7 @@ def command(
 
     chosen = check_executors(names.split(",")) if names is not None else None
     opened = open_network(path, domain)
-    notes = list(opened.graph.notes)
+    notes = [*opened.graph.notes, *_edits(opened)]
     if chosen is None:
         chosen, left_out = default_executors(opened)
         notes += left_out
@@ -63,6 +64,15 @@ def command(
         verdicts = verify(opened.graph, chosen, x, workshop.open, workshop.source, advance)
     (_print_json if as_json else _print_text)(verdicts, notes)
     ctx.exit(0 if all(verdict.ok for verdict in verdicts) else 1)
+
+
+def _edits(opened: Network) -> list[str]:
+    """A folder may be edited on purpose, but not without being told."""
+    from bnnc.executors.manifest import changed_files
+
+    if opened.manifest is None:
+        return []
+    return [f"{path} is not what was compiled" for path in changed_files(opened.path)]
 
 
 def _print_json(verdicts: Sequence[Verdict], notes: Sequence[str]) -> None:

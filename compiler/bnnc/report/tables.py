@@ -27,4 +27,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
 
 
 def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    """Text with control characters as escapes: a node's name may be anything."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
