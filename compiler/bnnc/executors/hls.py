@@ -40,7 +40,7 @@ class HlsExecutor:
         folder = Path(self._temporary.name)
         dtype = core_input(self._graph).elem.dtype
         (folder / "codes").write_bytes(np.ascontiguousarray(codes, dtype).tobytes())
-        command = [self._program, folder / "codes", folder / "raw", str(len(codes))]
+        command = [str(self._program), str(folder / "codes"), str(folder / "raw"), str(len(codes))]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or done.stdout:
             raise BnncError.at(str(self._project), f"the C++ fails: {done.stdout}{done.stderr}".strip())

@@ -27,7 +27,7 @@ class Activation:
 
 @dataclass(frozen=True)
 class ActivationText:
-    """C++: the type to hand to an engine, the engine file that it needs, the struct and the arrays that it reads."""
+    """C++: the type that an engine is given, the file that has it, and the struct and arrays it reads."""
 
     type: str
     engine: str
@@ -37,7 +37,7 @@ class ActivationText:
 
 @dataclass(frozen=True)
 class StepRows:
-    """A Threshold cut down to what integers lo..hi can reach: cuts and jumps (C, K), K >= 1, filled up with hi + 1."""
+    """A Threshold without what integers lo..hi cannot reach: cuts (C, K), K >= 1, filled up with hi + 1."""
 
     base: Array
     cuts: Array
@@ -71,7 +71,7 @@ def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) ->
 
 
 def reachable_steps(op: Threshold, lo: int, hi: int) -> StepRows:
-    """The steps of `op` that an integer in lo..hi can tell apart; those that it always reaches go into the base."""
+    """The steps of `op` that integers lo..hi can tell apart; those that all reach go into the base."""
     base, rows = op.base.astype(np.int64), []
     for channel, (cuts, jumps) in enumerate(zip(op.cuts.tolist(), op.jumps.tolist(), strict=True)):
         steps: dict[int, int] = {}
@@ -86,7 +86,9 @@ def reachable_steps(op: Threshold, lo: int, hi: int) -> StepRows:
     return StepRows(base, padded[:, :, 0], padded[:, :, 1])
 
 
-def _compare_text(rows: StepRows, name: str, lanes: int, span: tuple[int, int], head: list[str]) -> ActivationText:
+def _compare_text(
+    rows: StepRows, name: str, lanes: int, span: tuple[int, int], head: list[str]
+) -> ActivationText:
     n_steps = rows.cuts.shape[1]
     jumps = rows.jumps
     taken = jumps[rows.cuts <= span[1]]
@@ -100,14 +102,26 @@ def _compare_text(rows: StepRows, name: str, lanes: int, span: tuple[int, int], 
     ]
     step = ("lane", "fold", "step")
     roms = [
-        rom(name, Reader("level_t", "base", step[:2], "lane", "fold"), _per_lane(rows.base[:, None], lanes, 1)),
-        rom(name, Reader("cut_t", "cut", step, "lane * STEPS + step", "fold"), _per_lane(rows.cuts, lanes, n_steps)),
-        rom(name, Reader("level_t", "jump", step, "lane * STEPS + step", "fold"), _per_lane(jumps, lanes, n_steps)),
+        rom(
+            name, Reader("level_t", "base", step[:2], "lane", "fold"), _per_lane(rows.base[:, None], lanes, 1)
+        ),
+        rom(
+            name,
+            Reader("cut_t", "cut", step, "lane * STEPS + step", "fold"),
+            _per_lane(rows.cuts, lanes, n_steps),
+        ),
+        rom(
+            name,
+            Reader("level_t", "jump", step, "lane * STEPS + step", "fold"),
+            _per_lane(jumps, lanes, n_steps),
+        ),
     ]
     return _text(f"bnnc::Thresholds<{name}>", "activation", name, head + fields, roms)
 
 
-def _search_text(rows: StepRows, name: str, lanes: int, span: tuple[int, int], head: list[str]) -> ActivationText:
+def _search_text(
+    rows: StepRows, name: str, lanes: int, span: tuple[int, int], head: list[str]
+) -> ActivationText:
     log2 = rows.cuts.shape[1].bit_length()
     missing = 2**log2 - 1 - rows.cuts.shape[1]
     cuts = np.pad(rows.cuts, ((0, 0), (0, missing)), constant_values=span[1] + 1)
@@ -118,7 +132,9 @@ def _search_text(rows: StepRows, name: str, lanes: int, span: tuple[int, int], h
         f"static const int LOG2 = {log2};",
     ]
     cut = Reader("cut_t", "cut", ("lane", "fold", "step"), "lane", f"fold * {cuts.shape[1]} + step")
-    level = Reader("level_t", "level", ("lane", "fold", "reached"), "lane", f"fold * {levels.shape[1]} + reached")
+    level = Reader(
+        "level_t", "level", ("lane", "fold", "reached"), "lane", f"fold * {levels.shape[1]} + reached"
+    )
     roms = [rom(name, cut, _rows(cuts, lanes)), rom(name, level, _rows(levels, lanes))]
     return _text(f"bnnc::Steps<{name}>", "steps", name, head + fields, roms)
 

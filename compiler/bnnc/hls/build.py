@@ -40,9 +40,9 @@ def build(
 ) -> dict[str, Any]:
     """Write the project of a packed graph into the folder `out` and return its entry for the manifest.
 
-    golden: codes (n, *core_input shape) and the raw integers (n, *core_result shape) that the test bench expects.
-    folding: {layer: {"pe": n, "simd": n}} for the layers that are not to have the default. BnncError for what the
-    target cannot build.
+    golden: codes (n, *core_input shape) and the raw integers (n, *core_result shape) that the test bench
+    expects. folding: {layer: {"pe": n, "simd": n}} for the layers that are not to have the default.
+    BnncError for what the target cannot build.
     """
     names = Names()
     project = names.take(identifier(name))

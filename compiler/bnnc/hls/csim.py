@@ -26,7 +26,9 @@ def csim(project: Path) -> str:
         program = compile_project(project, sorted((project / "tb").glob("*_tb.cpp")), Path(folder) / "csim")
         done = subprocess.run([program], capture_output=True, text=True, check=False)
     if done.returncode or "WARNING" in done.stdout:
-        raise BnncError.at(str(project), f"the test bench fails: {done.stdout.strip() or done.stderr.strip()}")
+        raise BnncError.at(
+            str(project), f"the test bench fails: {done.stdout.strip() or done.stderr.strip()}"
+        )
     return done.stdout
 
 

@@ -32,7 +32,7 @@ class Foldable:
         return [d for d in divisors(self.outputs) if d == 1 or d * self.y_bits <= MAX_WORD_BITS]
 
     def simd_choices(self) -> list[int]:
-        """Divisors of the inputs whose codes fit into a stream word and whose weights fit into a word of weights."""
+        """Divisors of the inputs whose codes fit into a stream word and their weights into a weight word."""
         return [d for d in divisors(self.simd_of) if d == 1 or self._fits(d)]
 
     def cycles(self, fold: Fold) -> int:
@@ -63,7 +63,7 @@ def default_folding(layers: list[Foldable], floor_cycles: int) -> dict[str, Fold
 
 
 def chosen_folding(layers: list[Foldable], chosen: Choice, default: Mapping[str, Fold]) -> dict[str, Fold]:
-    """The default, but for layers that `chosen` names (as in the model or in the sources): {layer: {pe, simd}}."""
+    """The default, but for layers that `chosen` names, by their name in the model or in the sources."""
     known = {layer.name for layer in layers} | {layer.node for layer in layers}
     findings = [
         Finding(f"folding of {name!r}", "there is no such layer", f"there are {', '.join(sorted(known))}")

@@ -80,6 +80,6 @@ def divisors(n: int) -> list[int]:
 
 
 def lanes_within(candidate: int, channels: int, bits: int, extra_bits: int = 0) -> int:
-    """The most lanes of `bits` bits that divide `candidate` and `channels` and fit into a word with `extra_bits`."""
+    """The most lanes of `bits` bits that divide both numbers and fit into a word with `extra_bits`."""
     fitting = [d for d in divisors(math.gcd(candidate, channels)) if d * bits + extra_bits <= MAX_WORD_BITS]
     return fitting[-1] if fitting else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.errors import Finding, raise_all
 from bnnc.hls.activations import Activation, activation_of
 from bnnc.hls.lanes import Lane, Wire, lane_for, lane_of
 from bnnc.hls.matrix import Conv, Matrix, matrix_of
@@ -146,7 +146,7 @@ def _kind(op: Op) -> str:
 def _unsupported(op: Op) -> list[Finding]:
     where = f"node {op.name!r} ({op.mnemonic()})"
     match op:
-        case EncodeInput() if op.values.size == 0:
+        case EncodeInput() if not op.is_domain:
             what = "a float input without a declared domain has no integers to send to target hls"
             return [Finding(f"input {op.x.name!r}", what, "declare it, as in --input-domain u8:scale=1/255")]
         case Conv2d() if op.groups > 1:

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from bnnc.hls.activations import Activation
 from bnnc.hls.folding import Choice, Fold, Foldable, chosen_folding, default_folding
 from bnnc.hls.lanes import Wire, lanes_within
-from bnnc.hls.layers import Layer, MapLayer, MatrixLayer, PoolLayer, TopKLayer, TransposeLayer, input_wire, plan_layers
+from bnnc.hls.layers import (
+    Layer,
+    MapLayer,
+    MatrixLayer,
+    PoolLayer,
+    TopKLayer,
+    TransposeLayer,
+    input_wire,
+    plan_layers,
+)
 from bnnc.hls.matrix import Matrix, matrix_unit
 from bnnc.hls.names import Names
 from bnnc.hls.small_units import map_unit, pool_unit, pooled_wire, top_k_unit, transpose_unit
@@ -59,7 +68,7 @@ def _foldable(layer: MatrixLayer) -> Foldable:
 
 
 def _floor_cycles(graph: Graph, layers: list[Layer]) -> int:
-    """Cycles that no folding changes: the input arrives one element at a time, reordering reads and writes it."""
+    """Cycles that no folding changes: the input arrives one element at a time, and may be reordered."""
     reordering = [2 * layer.rows * layer.columns for layer in layers if isinstance(layer, TransposeLayer)]
     return max([tensor_of(core_input(graph)).size, *reordering])
 
@@ -130,7 +139,13 @@ def _add_pool(layer: PoolLayer, chain: Chain) -> None:
     lanes, in_bits = chain.wire.lanes, chain.wire.bits
     if needs_window((height, width), op.kernel, op.strides, op.pads):
         window = Window(
-            (height, width), (out_height, out_width), op.kernel, op.strides, (1, 1), op.pads, channels // lanes
+            (height, width),
+            (out_height, out_width),
+            op.kernel,
+            op.strides,
+            (1, 1),
+            op.pads,
+            channels // lanes,
         )
         unit = _window_unit(window, chain, name, None if any(op.pads) else 0)
         in_bits = unit.out_bits
@@ -144,8 +159,8 @@ def _window_unit(window: Window, chain: Chain, layer: str, outside: int | None) 
     (height, width), (kernel_height, kernel_width) = window.shape, window.kernel
     return Unit(
         name=name,
-        comment=f"{kernel_height} x {kernel_width} windows of {height} x {width} x {window.words * wire.lanes}, "
-        f"{wire.lanes} lanes, {window.steps} cycles",
+        comment=f"{kernel_height} x {kernel_width} windows of {height} x {width} x "
+        f"{window.words * wire.lanes}, {wire.lanes} lanes, {window.steps} cycles",
         engines=("window",),
         call=f"bnnc::window<{name}_geometry>",
         wire=wire,

@@ -27,8 +27,8 @@ Conv = Conv2d | XnorConv2d | BitConv2d
 class Matrix:
     """A convolution as a matrix: weights (O, taps * C) in lanes of `w`, for every one of `vectors` windows.
 
-    x is the lane of the map, wide enough for the padding; with `has_valid` each word has a bit more that is 0 in the
-    padding (zeros around a b1_pm map). Sums of any part of the taps lie in lo..hi.
+    x is the lane of the map, wide enough for the padding; with `has_valid` each word has a bit more that is
+    0 in the padding (zeros around a b1_pm map). Sums of any part of the taps lie in lo..hi.
     """
 
     conv: Conv
@@ -52,7 +52,7 @@ class Matrix:
 
     @property
     def simd_of(self) -> int:
-        """What SIMD has to divide: the channels of a window's tap, the whole vector where there is no window."""
+        """What SIMD has to divide: the channels of a tap, or the whole vector where there is no window."""
         return self.channels if self.needs_window else self.shape[1]
 
     @property
@@ -88,7 +88,7 @@ def matrix_of(conv: Conv, wire: Wire) -> Matrix:
 
 
 def matrix_unit(m: Matrix, act: Activation, name: str, pe: int, simd: int) -> Unit:
-    """The unit behind a stream of words of `simd` lanes (of a sliding window unit, or of the layer before)."""
+    """The unit behind a stream of words of `simd` lanes."""
     outputs, inputs = m.shape
     folds, words = outputs // pe, inputs // simd
     act_text = activation_text(act, name, pe, m.lo, m.hi)
@@ -144,9 +144,9 @@ def _weights(conv: Conv) -> tuple[Array, Lane]:
 
 
 def _weight_words(m: Matrix, pe: int, simd: int) -> Array:
-    """uint64 (pe, folds * words): word w of fold f of element p holds the weights of output f * pe + p, lane 0 lowest."""
+    """uint64 (pe, folds * words): row p has the words of outputs p, pe + p, 2 * pe + p, .., lane 0 lowest."""
     outputs, inputs = m.shape
     codes = m.w.codes(m.weights).reshape(outputs // pe, pe, inputs // simd, simd)
     shifts = np.arange(simd, dtype=np.uint64) * np.uint64(m.w.bits)
-    words = np.bitwise_or.reduce(codes << shifts, axis=-1)
+    words: Array = np.bitwise_or.reduce(codes << shifts, axis=-1)
     return words.transpose(1, 0, 2).reshape(pe, math.prod(words.shape) // pe)

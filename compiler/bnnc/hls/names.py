@@ -18,7 +18,7 @@ def identifier(text: str) -> str:
 
 @dataclass
 class Names:
-    """Hands out every identifier of a project once. Upper and lower case do not tell names (of files) apart."""
+    """Hands out every identifier of a project once, in upper or lower case: they become file names too."""
 
     _taken: set[str] = field(default_factory=set)
 

@@ -40,7 +40,9 @@ def rom(owner: str, reader: Reader, values: Array, hexadecimal: bool = False) ->
         answers = [_number(v, hexadecimal) for v in values[:, 0]]
         return Rom("", _function(reader, _switch(reader.case, answers)))
     names = [f"{owner}_{reader.name}_{case}" for case in range(len(values))]
-    arrays = [_array(name, row, _c_type(values), hexadecimal) for name, row in zip(names, values, strict=True)]
+    arrays = [
+        _array(name, row, _c_type(values), hexadecimal) for name, row in zip(names, values, strict=True)
+    ]
     answers = [f"{name}[{reader.index}]" for name in names]
     return Rom("".join(arrays), _function(reader, _switch(reader.case, answers)))
 

@@ -29,7 +29,11 @@ def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
     x, y = chain.wire, pooled_wire(op, chain.wire)
     height, width, channels = map_shape(op)
     taps, words = op.kernel[0] * op.kernel[1], channels // x.lanes
-    join = f"bnnc::Sum<{signed_bits(y.lo, y.hi)}>" if isinstance(op, SumPool2d) else f"bnnc::Largest<{x.lane.cpp} >"
+    join = (
+        f"bnnc::Sum<{signed_bits(y.lo, y.hi)}>"
+        if isinstance(op, SumPool2d)
+        else f"bnnc::Largest<{x.lane.cpp} >"
+    )
     has_valid = in_bits > x.bits
     fields = [
         f"typedef {x.lane.cpp} X;",

@@ -11,7 +11,7 @@ from bnnc.hls.names import Names
 
 @dataclass(frozen=True)
 class Unit:
-    """One function of the project. `call` is the engine that it consists of, `parameters` the C++ that configures it.
+    """One function of the project: `call` is its engine, `parameters` the C++ that configures it.
 
     `rom` holds the arrays that belong to `parameters`; with any, both go into a header of the unit's name.
     """

@@ -23,7 +23,7 @@ class Window:
 
     @property
     def lines(self) -> int:
-        """Rows in the ring: a power of two, with room for the rows of a window and those that arrive meanwhile."""
+        """Rows in the ring: a power of two, with room for a window and the rows that arrive meanwhile."""
         rows = (self.kernel[0] - 1) * self.dilations[0] + 1 + self.strides[0]
         return 1 << (min(rows, self.shape[0]) - 1).bit_length()
 
@@ -33,7 +33,7 @@ class Window:
 
     @property
     def steps(self) -> int:
-        """Steps of the unit for one map: both ends of the ring, row by row (see templates/hls/window.h.j2)."""
+        """Steps of the unit for one map: both ends of its ring (templates/hls/window.h.j2), row by row."""
         in_steps = self.shape[1] * self.words
         out_steps = self.out_words // self.out_shape[0]
         arrived: list[int] = []  # when the last word of each row of the map has come
@@ -76,11 +76,14 @@ def window_struct(name: str, window: Window, lanes: int, wire_lane: Lane, outsid
     in_bits = lanes * wire_lane.bits
     out_bits = in_bits + (outside is None)
     (height, width), (out_height, out_width) = window.shape, window.out_shape
-    inside = ["out_t word = x;", f"word[{in_bits}] = 1;", "return word;"] if outside is None else ["return x;"]
+    inside = (
+        ["out_t word = x;", f"word[{in_bits}] = 1;", "return word;"] if outside is None else ["return x;"]
+    )
     lines = [
         f"typedef ap_uint<{in_bits}> in_t;",
         f"typedef ap_uint<{out_bits}> out_t;",
-        f"static const int HEIGHT = {height}, WIDTH = {width}, WORDS = {window.words}, LINES = {window.lines};",
+        f"static const int HEIGHT = {height}, WIDTH = {width}, WORDS = {window.words};",
+        f"static const int LINES = {window.lines};",
         f"static const int OUT_HEIGHT = {out_height}, OUT_WIDTH = {out_width}, STEPS = {window.steps};",
         f"static const int KERNEL_HEIGHT = {window.kernel[0]}, KERNEL_WIDTH = {window.kernel[1]};",
         f"static const int STRIDE_ROWS = {window.strides[0]}, STRIDE_COLUMNS = {window.strides[1]};",
