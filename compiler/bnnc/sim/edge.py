@@ -109,7 +109,7 @@ def _check_values(values: Array, x: Array, steps: Array) -> None:
         index = tuple(np.argwhere(bad)[0])
         known = values[np.broadcast_to(row, x.shape)[index]]
         nearest = known[np.abs(known - x[index]).argmin()]
-        _refuse(x, bad, f"not a value of the declared input domain; the nearest is {nearest}")
+        _refuse(x, bad, f"not a value of the declared input domain; the nearest is {nearest!s}")
 
 
 def _steps_reached(cuts: Array, x: Array) -> Array:
@@ -131,4 +131,4 @@ def _refuse(x: Array, bad: Array, why: str) -> None:
     """An error that names the first element of the batch where `bad` holds."""
     if bad.any():
         sample, *element = (int(i) for i in np.argwhere(bad)[0])
-        raise BnncError.at("input", f"sample {sample}, element {element} is {x[sample, *element]}, {why}")
+        raise BnncError.at("input", f"sample {sample}, element {element} is {x[sample, *element]!s}, {why}")
