@@ -1,4 +1,4 @@
-"""Exponentials and logarithms: bit for bit the written sequence of double operations, and close to the truth."""
+"""Exponentials and logarithms: the written sequence of double operations bit for bit, close to the truth."""
 
 from __future__ import annotations
 
