@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from bnnc import __version__
+from bnnc.commands.options import common
 from bnnc.errors import BnncError
 
 COMMANDS = {
@@ -62,6 +63,7 @@ def _report(ctx: click.Context, *findings: str) -> NoReturn:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bnnc")
+@common
 def cli() -> None:
     """Take a trained 1-bit or low-bit network from ONNX to an ARM program or an HLS project, bit for bit.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -36,6 +37,15 @@ class BnncError(Exception):
         return BnncError(
             *(Finding(f"{place}: {f.where}" if f.where else place, f.what, f.remedy) for f in self.findings)
         )
+
+
+@contextmanager
+def errors_within(place: object) -> Iterator[None]:
+    """Put `place` (a file, say) in front of the findings of errors in the block."""
+    try:
+        yield
+    except BnncError as error:
+        raise error.within(str(place)) from error
 
 
 def raise_all(findings: Sequence[Finding]) -> None:

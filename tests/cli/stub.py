@@ -11,6 +11,7 @@ import pytest
 
 from bnnc.executors import compile as compiling
 from bnnc.executors import workshop
+from bnnc.executors.build import check_buildable
 from bnnc.executors.registry import BuildTarget
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, Op
@@ -57,11 +58,12 @@ def install(monkeypatch: pytest.MonkeyPatch, lie: Lie = honest) -> None:
     """Every target becomes the stub."""
 
     def build(graph: Graph, target: BuildTarget, folder: Path, x: Array | None = None) -> dict[str, Any]:
+        check_buildable(graph, target)
         (folder / "program.txt").write_text(f"{graph.name} for {target.kind} {target.cpu}\n")
         (folder / "golden.txt").write_text(str(0 if x is None else x.shape[0]))
         return {"stub": True}
 
-    def opened(name: str, graph: Graph, folder: Path, cache_root: Path, board: str = "") -> StubExecutor:
+    def opened(name: str, graph: Graph, folder: Path, cache_root: Path) -> StubExecutor:
         assert (folder / "program.txt").read_text().startswith(graph.name)
         return StubExecutor(graph, name, lie)
 

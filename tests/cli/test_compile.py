@@ -117,6 +117,7 @@ def test_a_program_that_computes_wrong_is_not_left_behind(
         (("--target", "gpu"), "unknown target 'gpu'; there are arm, host, hls"),
         (("--target", "arm", "--cpu", "z80"), "target arm: unknown CPU 'z80'; known are cortex-a53"),
         (("--target", "hls", "--cpu", "cortex-a72"), "target hls: it has no CPU"),
+        (("--target", "hls"), "mlp.onnx: input 'x': nothing says which integers the device receives"),
         (("--target", "arm", "--input-domain", "u8:scale=0"), "a scale or std that is not positive"),
     ],
 )

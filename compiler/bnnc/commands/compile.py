@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnnc.commands.options import board, common, network, open_network, progress
+from bnnc.commands.options import common, network, open_network, progress
 
 if TYPE_CHECKING:
     from bnnc.executors.manifest import Manifest
@@ -66,7 +66,7 @@ def command(
         verdicts: tuple[Verdict, ...] = ()
         if not no_verify:
             with progress("verify", len(x)) as advance:
-                verdicts = verify_compiled(opened, kind, x, folder, board(), advance)
+                verdicts = verify_compiled(opened, kind, x, folder, advance)
         n_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     _summarize(manifest, verdicts, output, n_bytes)
 

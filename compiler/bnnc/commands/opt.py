@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bnnc.commands.options import common, network, open_network
-from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.errors import BnncError, Finding, errors_within, raise_all
 
 if TYPE_CHECKING:
     from bnnc.executors.network import Network
@@ -34,7 +34,8 @@ def command(
     opened = open_network(path, domain)
     names = None if passes is None else tuple(filter(None, (name.strip() for name in passes.split(","))))
     _check_names((*(names or ()), *([print_after] if print_after not in (None, "all") else ())))
-    graph = _run(opened, names, _printer(print_after))
+    with errors_within(path):
+        graph = _run(opened, names, _printer(print_after))
     if output is not None:
         _write(opened, graph, output)
     elif print_after is None:

@@ -51,11 +51,6 @@ def open_network(path: Path, domain: str | None) -> Network:
     return network.open_network(path, domain, cache.default_root(os.environ))
 
 
-def board() -> str:
-    """BNNC_BOARD: user@host of the machine that runs arm programs; empty if they are emulated."""
-    return os.environ.get("BNNC_BOARD", "")
-
-
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Progress | None]:
     """A bar that is advanced by a number of samples; None where standard error is no terminal."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnnc.commands.options import board, common, network, open_network, progress
-from bnnc.errors import BnncError
+from bnnc.commands.options import Progress, common, network, open_network, progress
+from bnnc.errors import BnncError, errors_within
 
 if TYPE_CHECKING:
     from bnnc.executors.workshop import Workshop
@@ -38,26 +38,29 @@ def command(
     from bnnc.executors.registry import check_executors
     from bnnc.executors.samples import read_samples
     from bnnc.executors.workshop import open_workshop
+    from bnnc.sim import edge
 
     check_executors([name])
     if raw and name == "source":
         raise BnncError.at("--raw", "the source computes real numbers", "leave it out, or run on sim")
     opened = open_network(path, domain)
     x = read_samples(source, opened.archive.graph.input)[:limit]
-    with new_file(output) as staged, open_workshop(opened, board=board()) as workshop:
-        y = _run(workshop, name, x, raw)
+    with new_file(output) as staged, open_workshop(opened) as workshop, progress(name, len(x)) as advance:
+        if name == "source":
+            y = workshop.source().run(x, advance)
+        else:
+            with errors_within(source):
+                codes = edge.encode(opened.graph, x)
+            y = _run(workshop, name, codes, raw, advance)
         with staged.open("wb") as file:
             np.save(file, y, allow_pickle=False)
 
 
-def _run(workshop: Workshop, name: str, x: Array, raw: bool) -> Array:
+def _run(workshop: Workshop, name: str, codes: Array, raw: bool, advance: Progress | None) -> Array:
+    """The answers of an executor to codes, as real numbers or as integers."""
     from bnnc.sim import edge
 
-    with progress(name, len(x)) as advance:
-        if name == "source":
-            return workshop.source().run(x, advance)
-        graph = workshop.network.graph
-        codes = edge.encode(graph, x)
-        executor = workshop.open(name, graph)
-        answers = executor.run(codes, advance) if len(codes) else workshop.no_answers()
+    graph = workshop.network.graph
+    executor = workshop.open(name, graph)
+    answers = executor.run(codes, advance) if len(codes) else workshop.no_answers()
     return edge.decode_integers(graph, answers) if raw else edge.decode(graph, answers)

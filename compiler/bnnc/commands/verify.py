@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnnc.commands.options import board, common, network, open_network, progress
+from bnnc.commands.options import common, network, open_network, progress
 
 if TYPE_CHECKING:
     from bnnc.executors.network import Network
@@ -58,7 +58,7 @@ def command(
     x = choose_samples(opened.graph, data, samples, DEFAULT_SAMPLES)
     total = len(x) * sum(name not in ("source", "sim") for name in chosen)
     with (
-        open_workshop(opened, board=board()) as workshop,
+        open_workshop(opened) as workshop,
         progress("verify", total) as advance,
     ):
         verdicts = verify(opened.graph, chosen, x, workshop.open, workshop.source, advance)

@@ -48,17 +48,17 @@ def check_buildable(graph: Graph, target: BuildTarget) -> None:
         raise BnncError.at(f"input {graph.input.name!r}", what, remedy)
 
 
-def open_built(name: str, graph: Graph, folder: Path, cache_root: Path, board: str = "") -> Executor:
-    """The executor of what was built from `graph` in `folder`. `board`: user@host that runs arm programs."""
+def open_built(name: str, graph: Graph, folder: Path, cache_root: Path) -> Executor:
+    """The executor of what was built from `graph` in `folder`."""
     match name:
         case "host":
-            from bnnc.executors.native import host_executor
+            from bnnc.executors.native import HostExecutor
 
-            return host_executor(folder, graph)
+            return HostExecutor(graph, folder)
         case "arm":
-            from bnnc.executors.native import arm_executor
+            from bnnc.executors.native import ArmExecutor
 
-            return arm_executor(folder, graph, board=board)
+            return ArmExecutor(graph, folder)
         case "hls":
             return _open_hls(graph, folder, cache_root)
         case _:

@@ -23,7 +23,7 @@ _log = logging.getLogger("bnnc.cache")
 def default_root(environment: Mapping[str, str]) -> Path:
     """BNNC_CACHE, or `bnnc` in XDG_CACHE_HOME, or ~/.cache/bnnc."""
     if chosen := environment.get("BNNC_CACHE"):
-        return Path(chosen)
+        return Path(chosen).absolute()
     base = environment.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "bnnc"
 

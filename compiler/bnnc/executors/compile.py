@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from bnnc.errors import Finding, raise_all
+from bnnc.errors import Finding, errors_within, raise_all
 from bnnc.executors.build import build_executor
 from bnnc.executors.manifest import Manifest, file_digests, signatures, write_manifest
 from bnnc.executors.network import ARCHIVE, Network
@@ -26,7 +26,8 @@ def compile_network(network: Network, target: BuildTarget, x: Array, folder: Pat
     """
     graph = network.graph
     _log.info("building %s for %s", graph.name, target)
-    details = build_executor(graph, target, folder, x)
+    with errors_within(network.path):
+        details = build_executor(graph, target, folder, x)
     save_archive(Archive(graph, network.archive.onnx), folder / ARCHIVE)
     source, result = signatures(graph)
     manifest = Manifest(
@@ -45,13 +46,13 @@ def compile_network(network: Network, target: BuildTarget, x: Array, folder: Pat
 
 
 def verify_compiled(
-    network: Network, target: str, x: Array, folder: Path, board: str = "", progress: Progress | None = None
+    network: Network, target: str, x: Array, folder: Path, progress: Progress | None = None
 ) -> tuple[Verdict, ...]:
     """Compare what is in `folder`, the simulator and the source, if known. BnncError if they disagree."""
     names = ["sim", target]
     if network.archive.onnx:
         names.insert(0, "source")
-    with open_workshop(network, {target: folder}, board) as workshop:
+    with open_workshop(network, {target: folder}) as workshop:
         verdicts = verify(network.graph, names, x, workshop.open, workshop.source, progress)
     refuse_mismatches(network.path, verdicts)
     return verdicts

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bnnc.errors import BnncError
+from bnnc.errors import BnncError, errors_within
 from bnnc.executors import cache
 from bnnc.executors.manifest import MANIFEST, Manifest, read_manifest
 from bnnc.frontends.load import load_model
@@ -52,7 +52,8 @@ class Network:
         from bnnc.passes.pipeline import lower
 
         _log.info("lowering %s", self.path)
-        graph = lower(self.archive.graph, lower_options(self.domain))
+        with errors_within(self.path):
+            graph = lower(self.archive.graph, lower_options(self.domain))
         save_archive(Archive(graph, self.archive.onnx), folder / ARCHIVE)
 
 

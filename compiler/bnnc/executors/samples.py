@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bnnc.errors import BnncError
+from bnnc.errors import BnncError, errors_within
 from bnnc.ir.edge_ops import EncodeInput, Input
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.parts import core_input
+from bnnc.sim.edge import encode
 
 SEED = 2024
 
@@ -47,6 +48,8 @@ def choose_samples(graph: Graph, data: Path | None, count: int | None, default: 
     x = read_samples(data, graph.input)[:count]
     if not len(x):
         raise BnncError.at(str(data), "there are no samples in it")
+    with errors_within(data):
+        encode(graph, x)
     return x
 
 

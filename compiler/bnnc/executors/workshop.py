@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnnc.errors import BnncError
+from bnnc.errors import BnncError, errors_within
 from bnnc.executors import cache
 from bnnc.executors.build import build_executor, open_built
 from bnnc.executors.network import Network, graph_digest
@@ -27,15 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workshop:
-    """The executors of one network. `built` holds compiled folders by target; it grows.
-
-    `board` is the user@host that runs arm programs, if any.
-    """
+    """The executors of one network. `built` holds compiled folders by target; it grows."""
 
     network: Network
     temporary: Path
     built: dict[str, Path] = field(default_factory=dict)
-    board: str = ""
 
     def open(self, name: str, graph: Graph) -> Executor:
         """The executor of `graph`, which is the network's own or a part of it."""
@@ -44,7 +40,7 @@ class Workshop:
 
             return SimExecutor(graph)
         folder = self._whole(name) if graph is self.network.graph else self._part(name, graph)
-        return open_built(name, graph, folder, self.network.cache, self.board)
+        return open_built(name, graph, folder, self.network.cache)
 
     def source(self) -> SourceExecutor:
         """onnxruntime on the source model."""
@@ -64,7 +60,9 @@ class Workshop:
         if name not in self.built:
             chosen, graph = build_target(name), self.network.graph
             parts = {"what": "built", "target": repr(chosen), "graph": graph_digest(graph)}
-            self.built[name] = cache.entry(self.network.cache, parts, partial(_build, graph, chosen))
+            with errors_within(self.network.path):
+                made = cache.entry(self.network.cache, parts, partial(_build, graph, chosen))
+            self.built[name] = made
         return self.built[name]
 
     def _part(self, name: str, graph: Graph) -> Path:
@@ -78,10 +76,8 @@ def _build(graph: Graph, target: BuildTarget, folder: Path) -> None:
 
 
 @contextmanager
-def open_workshop(
-    network: Network, built: Mapping[str, Path] | None = None, board: str = ""
-) -> Iterator[Workshop]:
+def open_workshop(network: Network, built: Mapping[str, Path] | None = None) -> Iterator[Workshop]:
     """The workshop of a network with folders `built` by target; a compiled folder serves its own target."""
     own = {network.manifest.target: network.path} if network.manifest else {}
     with tempfile.TemporaryDirectory(prefix="bnnc-") as temporary:
-        yield Workshop(network, Path(temporary), {**own, **(built or {})}, board)
+        yield Workshop(network, Path(temporary), {**own, **(built or {})})
