@@ -35,9 +35,9 @@ def test_reads(spec: str, elem: str, scale: list[str], offset: list[str]) -> Non
 @pytest.mark.parametrize(
     "spec",
     [
-        "", "u0", "u17", "i1", "i17", "f32", "u8:scale", "u8:scale=", "u8:scale=x", "u8:scale=1/0", "u8:scale=0",
-        "u8:scale=-1", "u8:std=0", "u8:size=3", "u8:scale=1,scale=2", "u8:scale=1,mean=2", "u8:mean=1:2,std=1:2:3",
-        "u8:scale=1:2,offset=1:2:3", "u8,scale=1", "U8", "u08",
+        "", "u0", "u17", "i1", "i17", "f32", "U8", "u08", "u8,scale=1", "u8:scale", "u8:scale=", "u8:scale=x",
+        "u8:scale=1/0", "u8:scale=0", "u8:scale=-1", "u8:std=0", "u8:size=3", "u8:scale=1,scale=2",
+        "u8:scale=1,mean=2", "u8:mean=1:2,std=1:2:3", "u8:scale=1:2,offset=1:2:3",
     ],
 )  # fmt: skip
 def test_refuses(spec: str) -> None:
