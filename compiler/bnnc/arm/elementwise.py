@@ -1,4 +1,4 @@
-"""Elementwise operations of the float tail as C expressions of `v`; `sim.elementwise` defines their roundings."""
+"""Elementwise operations of the tail as C expressions of `v`; `sim.elementwise` defines their roundings."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from bnnc.schedule.stages import Stage, storage
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a kernel: `x`, `y`, `scratch` are offsets into the arena, `constants` one into the weights."""
+    """A call of a kernel. `x`, `y`, `scratch` are offsets into the arena, `constants` into the weights."""
 
     function: str
     label: str
@@ -25,7 +25,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Layout:
-    """Offsets into the arena, multiples of ALIGNMENT. `test_output`: where the self-test puts raw integers."""
+    """Offsets into the arena, multiples of ALIGNMENT. `test_output` is where the self-test puts integers."""
 
     calls: tuple[Call, ...]
     input: int

@@ -31,7 +31,7 @@ _NPY_TYPES = {"float32": "F32", "uint8": "U8", "int8": "I8", "uint16": "U16", "i
 
 @dataclass(frozen=True)
 class Golden:
-    """Samples for the self-test: codes (N, *device input) and the raw integers (N, *device output) for them."""
+    """Samples of the self-test: codes (N, *device input), and raw integers (N, *device output) for them."""
 
     codes: Array
     raw: Array

@@ -81,8 +81,8 @@ class HostExecutor:
 class ArmExecutor:
     """The static AArch64 executable.
 
-    Runs as `way` says; else on the board that `board` or BNNC_BOARD names (user@host), else under qemu-aarch64
-    where it is installed, else in unicorn. `how` tells which it is.
+    Runs as `way` says; else on the board that `board` or BNNC_BOARD names (user@host), else under
+    qemu-aarch64 where it is installed, else in unicorn. `how` tells which it is.
     """
 
     graph: Graph

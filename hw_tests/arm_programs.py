@@ -1,0 +1,28 @@
+"""A network with every kind of layer, compiled for arm once a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.graphs import random_codes, random_graph
+
+from bnnc.arm import build as arm
+from bnnc.ir.graph import Graph
+from bnnc.ir.op import Array
+from bnnc.passes.pack import PackBits
+from bnnc.sim import simulator
+from bnnc.targets import target
+
+SEEDS = range(8)
+
+
+def network(seed: int) -> tuple[Graph, Array]:
+    """A packed graph and codes (20, ...) for it."""
+    graph = PackBits().run(random_graph(seed))
+    return graph, random_codes(graph, 20, seed)
+
+
+def build(seed: int, folder: Path) -> None:
+    """The program of `network(seed)` in the empty folder."""
+    graph, codes = network(seed)
+    arm.build(graph, target("arm"), folder, arm.Golden(codes[:2], simulator.run(graph, codes[:2])))
