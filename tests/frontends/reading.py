@@ -18,7 +18,7 @@ from bnnc.ir.text import print_graph
 def model(
     body: str, arrays: Mapping[str, Array | float] | None = None, x: str = "float[N,4] x", opset: int = 13
 ) -> ModelProto:
-    """The model `x -> y` of a body in onnx's text syntax; `arrays` are its initializers (numbers as float32)."""
+    """The model `x -> y` of a body in onnx's text syntax; `arrays`: its initializers (numbers as float32)."""
     head = f'<ir_version: 8, opset_import: ["" : {opset}]> g ({x}) => (y)'
     parsed = onnx.parser.parse_model(f"{head} {{ {body} }}")
     for name, value in (arrays or {}).items():

@@ -28,17 +28,17 @@ def _one(graph: Graph, x: Array) -> Array:
 def _evaluate(op: Op, x: Array) -> Array:
     match op:
         case s.Elementwise():
-            return np.moveaxis(apply(op, np.moveaxis(x, 0, -1)), -1, 0)
+            return _array(np.moveaxis(apply(op, np.moveaxis(x, 0, -1)), -1, 0))
         case s.Dense():
-            return (_real(op.weights, op.scale) @ x.astype(np.float64)).astype(np.float32)
+            return _array(_real(op.weights, op.scale) @ x.astype(np.float64))
         case s.Conv():
             return _conv(op, x)
         case s.Pad():
             return _padded(x, op.pads, op.value).astype(np.float32)
         case s.MaxPool():
-            return _windows(op, _padded(x, op.pads, -np.inf)).max(axis=(-2, -1)).astype(np.float32)
+            return _array(_windows(op, _padded(x, op.pads, -np.inf)).max(axis=(-2, -1)))
         case s.AveragePool():
-            return _windows(op, _padded(x, op.pads, 0)).mean(axis=(-2, -1)).astype(np.float32)
+            return _array(_windows(op, _padded(x, op.pads, 0)).mean(axis=(-2, -1)))
         case Reshape():
             return x.reshape(op.shape)
         case s.Transpose():
@@ -48,13 +48,17 @@ def _evaluate(op: Op, x: Array) -> Array:
         case s.Softmax() | s.LogSoftmax():
             shifted = x.astype(np.float64) - x.max()
             logs = shifted - np.log(np.exp(shifted).sum())
-            return (logs if isinstance(op, s.LogSoftmax) else np.exp(logs)).astype(np.float32)
+            return _array(logs if isinstance(op, s.LogSoftmax) else np.exp(logs))
     raise AssertionError(op)
+
+
+def _array(real: Array) -> Array:
+    return np.asarray(real, np.float32)
 
 
 def _real(weights: Array, scale: Array) -> Array:
     rows = scale.reshape(scale.shape + (1,) * (weights.ndim - scale.ndim))
-    return np.float64(weights.astype(np.float32) * rows)
+    return np.asarray(weights.astype(np.float32) * rows, np.float64)
 
 
 def _padded(x: Array, pads: Pads, value: float) -> Array:
@@ -76,4 +80,4 @@ def _conv(op: s.Conv, x: Array) -> Array:
         op.groups, inputs, *op.type.shape[1:], kh, kw
     )
     grouped = weights.reshape(op.groups, outputs // op.groups, inputs, kh, kw)
-    return np.einsum("gohij,ghyxij->goyx", grouped, taps).reshape(op.type.shape).astype(np.float32)
+    return _array(np.einsum("gohij,ghyxij->goyx", grouped, taps).reshape(op.type.shape))

@@ -1,9 +1,13 @@
-"""Every operator and idiom becomes the source operations expected, and they compute what onnxruntime computes."""
+"""Every operator and idiom becomes the operations expected, and they compute what onnxruntime computes."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.frontends.cases import OTHERS, SOFTMAXES, Case
+from tests.frontends.quantizer_cases import QUANTIZERS
+from tests.frontends.reading import read
+from tests.frontends.semantics import evaluate
 
 from bnnc.executors.source import SourceExecutor
 from bnnc.frontends.onnx_file import model_bytes
@@ -11,9 +15,8 @@ from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.ir.parse import parse_graph
 from bnnc.ir.text import constants, print_graph
-from tests.frontends.cases import EXACT, SOFTMAXES, Case
-from tests.frontends.reading import read
-from tests.frontends.semantics import evaluate
+
+EXACT = [*OTHERS, *QUANTIZERS]
 
 
 def _samples(graph: Graph) -> Array:

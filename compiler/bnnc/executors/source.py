@@ -42,9 +42,11 @@ class SourceExecutor:
         return self._results(self._session, [output.name], x, progress)[0]
 
     def values(self, x: Array, names: Iterable[str]) -> dict[str, Array]:
-        """Results (N, ..) of operations of the source graph, by `Op.name`, that the ONNX graph computes too."""
+        """Results (N, ..) of operations of the source graph, by `Op.name`, that the ONNX graph has."""
         tensors = read_model(parse_model(self._onnx), "").tensors
         wanted = {name: tensors[name] for name in names if name in tensors and tensors[name] != self._input}
+        if not wanted:
+            return {}
         session = _session(_with_outputs(self._model, set(wanted.values())), self._threads)
         return dict(zip(wanted, self._results(session, list(wanted.values()), x, None), strict=True))
 

@@ -14,7 +14,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 from bnnc.errors import BnncError
 from bnnc.frontends.domains import QONNX_DOMAINS, STANDARD_DOMAINS
 from bnnc.frontends.formulas import Grid
-from bnnc.frontends.names import Names
+from bnnc.frontends.names import Names, label
 from bnnc.frontends.structure import opset_of
 from bnnc.ir.op import Array
 
@@ -107,7 +107,7 @@ class _Emitter:
     def constant(self, node: NodeProto, index: int, what: str) -> Array:
         array = self.constants.get(node.input[index]) if index < len(node.input) else None
         if array is None:
-            raise BnncError.at(f"node {node.name!r} ({node.op_type})", f"{what} is not a stored constant")
+            raise BnncError.at(f"node {label(node)!r} ({node.op_type})", f"{what} is not a stored constant")
         return array
 
     def round(self, x: str, mode: str) -> str:
@@ -204,7 +204,7 @@ def _threshold_shape(emitter: _Emitter, node: NodeProto) -> tuple[int, ...]:
     """The shape in which one threshold a channel meets the input: its channels where the layout has its C."""
     rank = emitter.ranks.get(node.input[0])
     if rank is None:
-        raise BnncError.at(f"node {node.name!r} ({node.op_type})", "the rank of its input is not known")
+        raise BnncError.at(f"node {label(node)!r} ({node.op_type})", "the rank of its input is not known")
     layout = _text(node, "data_layout", "") or {3: "NWC"}.get(rank, "NC")
     channels = layout.index("C") if "C" in layout else 1
     return tuple(-1 if axis == channels else 1 for axis in range(rank))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from onnx import NodeProto
+
 
 class Names:
     """Hands out names, each once."""
@@ -19,3 +21,8 @@ class Names:
             name = f"{wanted}_{n}"
         self._taken.add(name)
         return name
+
+
+def label(proto: NodeProto) -> str:
+    """What a node is called: its name, or its operator and first result."""
+    return proto.name or f"{proto.op_type}_{next((name for name in proto.output if name), '')}"

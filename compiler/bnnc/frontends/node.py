@@ -81,7 +81,7 @@ class Node:
         self.require(const.array.dtype == np.float32, f"{what} is {const.array.dtype}", "export in float32")
         self.require(const.array.size > 0 and not const.from_shape, f"{what} holds no numbers")
         n_bad = int(np.count_nonzero(~np.isfinite(const.array)))
-        self.check(n_bad == 0, f"{what} holds NaN or infinity ({n_bad} of {const.array.size})")
+        self.check(n_bad == 0, f"NaN or infinity in {what} ({n_bad} of {const.array.size})")
         return const if n_bad == 0 else Const(np.ones_like(const.array))
 
     def reals(self, index: int, what: str) -> Array:

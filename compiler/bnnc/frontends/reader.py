@@ -10,7 +10,7 @@ from onnx import ModelProto, NodeProto
 from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.frontends import constants
 from bnnc.frontends.domains import QONNX_DOMAINS, STANDARD_DOMAINS
-from bnnc.frontends.names import Names
+from bnnc.frontends.names import Names, label
 from bnnc.frontends.node import Node
 from bnnc.frontends.nodes import elementwise, endings, linear, linear_quantizers, pooling, quantizers, shapes
 from bnnc.frontends.structure import (
@@ -99,8 +99,7 @@ class _Reader:
     def name_nodes(self, nodes: list[NodeProto]) -> None:
         """Names of nodes come before names of what they become, so that they stay as they are."""
         for proto in nodes:
-            first = next((name for name in proto.output if name), "")
-            self.node_names[id(proto)] = self.names.unique(proto.name or f"{proto.op_type}_{first}")
+            self.node_names[id(proto)] = self.names.unique(label(proto))
 
     def read_node(self, proto: NodeProto) -> None:
         name = self.node_names[id(proto)]

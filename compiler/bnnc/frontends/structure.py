@@ -10,6 +10,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 
 from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.frontends.domains import STANDARD_DOMAINS
+from bnnc.frontends.names import label
 
 OLDEST_OPSET = 9
 
@@ -123,7 +124,7 @@ def _needed(graph: GraphProto, producer: dict[str, int]) -> set[int]:
 def _undefined(node: NodeProto, producer: dict[str, int], known: set[str]) -> Iterable[Finding]:
     for name in node.input:
         if name not in producer and name not in known:
-            yield Finding(f"node {node.name!r} ({node.op_type})", f"its input {name!r} is defined nowhere")
+            yield Finding(f"node {label(node)!r} ({node.op_type})", f"its input {name!r} is defined nowhere")
 
 
 def _sorted(graph: GraphProto, waits: dict[int, set[int]], users: dict[int, list[int]]) -> list[int]:
@@ -139,6 +140,6 @@ def _sorted(graph: GraphProto, waits: dict[int, set[int]], users: dict[int, list
                 heapq.heappush(ready, user)
     left = sorted(set(waits) - set(order))
     if left:
-        names = ", ".join(repr(graph.node[i].name or graph.node[i].op_type) for i in left[:8])
+        names = ", ".join(repr(label(graph.node[i])) for i in left[:8])
         raise BnncError.at("", f"the graph has a cycle through or in front of the nodes {names}")
     return order

@@ -53,7 +53,7 @@ def _dequantized(node: Node, codes: Array, scale: Array, zero_point: Array) -> C
         codes.size > 0 and codes.dtype.name in _INTEGERS, f"constant of {codes.dtype} and shape {codes.shape}"
     )
     differences = codes.astype(np.int64) - _along(node, zero_point, codes)
-    const = quantized(node, differences.astype(np.float32), _along(node, scale, codes))
+    const = quantized(differences.astype(np.float32), _along(node, scale, codes))
     return Const(const.array, differences, const.scale)
 
 

@@ -35,7 +35,7 @@ def bipolar_quant(node: Node) -> Value:
     """BipolarQuant(x, scale)."""
     scale = _scale(node)
     if isinstance(node.value(0), Const):
-        return quantized(node, bipolar_codes(node.reals(0, "the weights")), scale)
+        return quantized(bipolar_codes(_weights(node, scale)), scale)
     x = node.feature()
     return s.BipolarQuant(node.name, x, channel_constant(node, scale, x, "the scale"))
 
@@ -48,7 +48,8 @@ def truncation(node: Node) -> Value:
     in_bits, out_bits = _bits(node, 3), _bits(node, 4)
     node.require(in_bits >= out_bits, f"truncation of {in_bits} bits to {out_bits}")
     if isinstance(node.value(0), Const):
-        return Const(trunc(node.reals(0, "the data"), scale, zero_point, in_bits - out_bits, rounding))
+        weights = _weights(node, scale, zero_point)
+        return Const(trunc(weights, scale, zero_point, in_bits - out_bits, rounding))
     x = node.feature()
     scale, zero_point = _channelwise(node, x, scale, zero_point)
     return s.Trunc(node.name, x, scale, zero_point, in_bits, out_bits, rounding)
@@ -100,19 +101,27 @@ def _threshold_axis(node: Node, x: Op) -> int:
 
 
 def _quant_const(node: Node, scale: Array, zero_point: Array, grid: Grid) -> Const:
-    codes = quant_codes(node.reals(0, "the weights"), scale, zero_point, grid)
-    return quantized(node, codes - zero_point, scale)
+    weights = _weights(node, scale, zero_point)
+    return quantized(quant_codes(weights, scale, zero_point, grid) - zero_point, scale)
 
 
-def quantized(node: Node, codes: Array, scale: Array) -> Const:
-    """The constant float32(codes) * scale, codes being integers in float32."""
-    node.require(
-        scale.ndim <= codes.ndim, f"a scale of shape {scale.shape} for weights of shape {codes.shape}"
-    )
+def _weights(node: Node, *parameters: Array) -> Array:
+    """Input 0, constant, when the parameters (scale, zero point) broadcast to it."""
+    weights = node.reals(0, "the weights")
+    for what, parameter in zip(("scale", "zero point"), parameters, strict=False):
+        shape = (1,) * (weights.ndim - parameter.ndim) + parameter.shape
+        fits = len(shape) == weights.ndim and all(
+            n in (1, m) for n, m in zip(shape, weights.shape, strict=True)
+        )
+        node.require(
+            fits, f"the {what} of shape {parameter.shape} does not fit weights of shape {weights.shape}"
+        )
+    return weights
+
+
+def quantized(codes: Array, scale: Array) -> Const:
+    """The constant codes * scale, codes being integers in float32 to which the scale broadcasts."""
     array = codes * scale
-    node.require(
-        array.shape == codes.shape, f"a scale of shape {scale.shape} for weights of shape {codes.shape}"
-    )
     full = scale.reshape((1,) * (codes.ndim - scale.ndim) + scale.shape)
     return Const(array.astype(np.float32), codes.astype(np.int64), drop_uniform_axes(full))
 
