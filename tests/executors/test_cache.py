@@ -23,6 +23,12 @@ def test_an_entry_is_made_once(tmp_path: Path) -> None:
     assert cache.entry(tmp_path, {"model": "b"}, make) != first
 
 
+@pytest.mark.parametrize("name", ["model", "bnnc", "sources"])
+def test_every_part_counts(name: str) -> None:
+    assert cache.key({name: "a"}) != cache.key({name: "b"})
+    assert cache.key({name: "a", "other": "b"}) == cache.key({"other": "b", name: "a"})
+
+
 def test_a_failure_leaves_no_entry(tmp_path: Path) -> None:
     def make(folder: Path) -> None:
         (folder / "x").touch()

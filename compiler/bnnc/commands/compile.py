@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnnc.commands.options import common, network, open_network, progress
+from bnnc.commands.options import common, network, open_network, progress, working
 
 if TYPE_CHECKING:
     from bnnc.executors.manifest import Manifest
@@ -62,7 +62,8 @@ def command(
     opened = open_network(path, domain)
     with new_folder(output, force) as folder:
         x = choose_samples(opened.graph, data, samples, DEFAULT_SAMPLES)
-        manifest = compile_network(opened, target, x, folder)
+        with working(f"compiling {path.name} for {kind}"):
+            manifest = compile_network(opened, target, x, folder)
         verdicts: tuple[Verdict, ...] = ()
         if not no_verify:
             with progress("verify", len(x)) as advance:

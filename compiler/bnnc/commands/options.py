@@ -65,6 +65,18 @@ def progress(what: str, total: int) -> Iterator[Progress | None]:
         yield lambda done: bar.advance(task, done)
 
 
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Says what is going on for as long as it does, where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
+
+
 def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         ctx.meta["bnnc.debug"] = True

@@ -34,7 +34,7 @@ def entry(root: Path, parts: Mapping[str, str], make: Callable[[Path], None]) ->
     It appears complete or not at all; of two processes that make it at once the first to finish wins, and the
     other's is the same. An edit of bnnc itself leads to other folders.
     """
-    folder = root / key({**parts, "bnnc": bnnc.__version__, "sources": source_digest()})
+    folder = root / key(parts)
     if folder.is_dir():
         _log.info("found %s", folder)
         return folder
@@ -46,8 +46,9 @@ def entry(root: Path, parts: Mapping[str, str], make: Callable[[Path], None]) ->
 
 
 def key(parts: Mapping[str, str]) -> str:
-    """32 hexadecimal digits that depend on every name and text of `parts`, not on their order."""
-    return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()[:32]
+    """32 hexadecimal digits that depend on bnnc, and on names and texts of `parts` but not on their order."""
+    whole = json.dumps([bnnc.__version__, source_digest(), dict(parts)], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
 
 @cache
