@@ -6,18 +6,22 @@ Saving the same graph again gives the same bytes.
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from bnnc.errors import BnncError
+from bnnc.errors import BnncError, errors_within
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.ir.parse import parse_graph
-from bnnc.ir.text import constants, print_graph
+from bnnc.ir.text import constants, digest, print_graph
 
+# What zipfile and NumPy raise on files that are damaged, of another kind, encrypted or packed in another way.
+_UNREADABLE = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -43,20 +47,30 @@ def save_archive(archive: Archive, path: Path) -> None:
 
 def load_archive(path: Path) -> Archive:
     """Read `path`; BnncError when it is no archive of ours or a constant does not match its digest."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise BnncError.at(str(path), f"not a .bnnc archive ({error})") from error
+    arrays = _members(path)
     if "text" not in arrays:
         raise BnncError.at(str(path), "not a .bnnc archive (it holds no graph)")
     named = {
         name.removeprefix("const_"): array for name, array in arrays.items() if name.startswith("const_")
     }
-    graph = parse_graph(arrays["text"].tobytes().decode(), named)
-    if constants(graph).keys() != named.keys():
+    if any(digest(array) != key for key, array in named.items()):
         raise BnncError.at(str(path), "a constant does not match its digest; the archive is damaged")
+    with errors_within(path):
+        graph = parse_graph(arrays["text"].tobytes().decode(errors="replace"), named)
     return Archive(graph, arrays.get("onnx", np.zeros(0, np.uint8)).tobytes())
+
+
+def _members(path: Path) -> dict[str, Array]:
+    try:
+        with zipfile.ZipFile(path) as stored:
+            return {name.removesuffix(".npy"): _array(stored.read(name)) for name in stored.namelist()}
+    except _UNREADABLE as error:
+        raise BnncError.at(str(path), f"not a .bnnc archive ({error})") from error
+
+
+def _array(data: bytes) -> Array:
+    array: Array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    return array
 
 
 def _npy(array: Array) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
 import numpy as np
@@ -32,25 +33,43 @@ _ATTRIBUTE = re.compile(rf"(\w+) = ({_STRING}|\[[^\]]*\]|[^,\[\"]+)(?:, |$)")
 
 
 def parse_graph(text: str, arrays: Mapping[str, Array] | None = None) -> Graph:
-    """The graph of a text form; `arrays` holds the constants it names. BnncError names a line that is wrong."""
-    name, level, result, notes, ops = "", None, None, [], dict[str, Op]()
+    """The graph of a text form; `arrays` holds the constants it names. BnncError names the wrong line."""
+    reader = _Reader(arrays or {})
     for number, line in enumerate(text.splitlines(), 1):
-        match line.strip().split(" ", 1):
+        try:
+            reader.read(line.strip(), f"line {number}")
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            raise BnncError.at(f"line {number}", f"cannot read {line.strip()!r} ({error})") from error
+    if reader.level is None or reader.result is None:
+        raise BnncError("the text of a graph begins with `graph NAME LEVEL` and ends with `return %N`")
+    return Graph(reader.name, reader.level, reader.result, tuple(reader.notes))
+
+
+@dataclass
+class _Reader:
+    """What the lines read so far say."""
+
+    arrays: Mapping[str, Array]
+    name: str = ""
+    level: Level | None = None
+    result: Op | None = None
+    notes: list[str] = field(default_factory=list)
+    ops: dict[str, Op] = field(default_factory=dict)
+
+    def read(self, line: str, where: str) -> None:
+        match line.split(" ", 1):
             case [""] | ["//", *_]:
-                continue
+                pass
             case ["graph", rest]:
                 quoted, level_name = rest.rsplit(" ", 1)
-                name, level = json.loads(quoted), Level(level_name)
+                self.name, self.level = json.loads(quoted), Level(level_name)
             case ["note", rest]:
-                notes.append(json.loads(rest))
+                self.notes.append(json.loads(rest))
             case ["return", reference]:
-                result = ops.get(reference)
+                self.result = self.ops.get(reference)
             case _:
-                reference, op = _parse_op(line.strip(), f"line {number}", ops, arrays or {})
-                ops[reference] = op
-    if level is None or result is None:
-        raise BnncError("the text of a graph begins with `graph NAME LEVEL` and ends with `return %N`")
-    return Graph(name, level, result, tuple(notes))
+                reference, op = _parse_op(line, where, self.ops, self.arrays)
+                self.ops[reference] = op
 
 
 def _parse_op(line: str, where: str, ops: Mapping[str, Op], arrays: Mapping[str, Array]) -> tuple[str, Op]:
@@ -115,5 +134,5 @@ def _attribute(text: str, hint: Any) -> Any:
     if hint is str:
         return json.loads(text)
     if hint is bool:
-        return text == "true"
+        return {"true": True, "false": False}[text]
     return hint(text)

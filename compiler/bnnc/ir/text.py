@@ -64,7 +64,7 @@ def _constant(array: Array) -> str:
 
 
 def _number(value: float | int) -> str:
-    return repr(value)
+    return repr(int(value) if isinstance(value, int) else float(value))
 
 
 def _attribute(value: object) -> str:
