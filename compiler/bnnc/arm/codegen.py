@@ -1,0 +1,75 @@
+"""Stages to machine code: TIR kernels as plain C functions in one object file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tvm
+from tvm import tirx
+
+from bnnc.arm.kernels.builder import Built
+from bnnc.arm.kernels.isa import isa
+from bnnc.arm.lowering import check, lower
+from bnnc.schedule.stages import Stage
+from bnnc.targets import Target
+
+
+@dataclass(frozen=True)
+class StageFunction:
+    """The function of a stage: void name(const uint8_t *x, uint8_t *y, uint8_t *scratch, const uint8_t *constants).
+
+    `constants` is a blob whose parts are 64-byte aligned if it is; `scratch_bytes` of 64-byte aligned memory are used.
+    """
+
+    name: str
+    constants: bytes
+    scratch_bytes: int
+
+
+@dataclass(frozen=True)
+class CompiledStages:
+    """An ELF (or Mach-O) object with one function a stage, in the order of the stages."""
+
+    object_file: bytes
+    functions: tuple[StageFunction, ...]
+
+
+def compile_stages(stages: Sequence[Stage], target: Target) -> CompiledStages:
+    """Compile every stage; BnncError, before any code is made, when an operation has no kernel."""
+    check(stages, target.name)
+    built = {stage.name: lower(stage, isa(target)) for stage in stages}
+    assert len(built) == len(stages), "two stages have the same name"
+    functions = (StageFunction(name, b.constants, b.scratch_bytes) for name, b in built.items())
+    return CompiledStages(_object_file(built, target), tuple(functions))
+
+
+def _object_file(built: dict[str, Built], target: Target) -> bytes:
+    module = generate({name: b.function for name, b in built.items()}, target)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stages.o"
+        module.write_to_file(str(path))
+        return path.read_bytes()
+
+
+def generate(functions: dict[str, Any], target: Target) -> Any:
+    """TVM's LLVM module. Without MakePackedAPI functions keep their own C signature; without LowerTVMBuiltin
+    local buffers stay on the stack (registers, that is) whatever their size.
+    """
+    llvm = tvm.target.Target(_llvm_options(target))
+    passes = [
+        tirx.transform.BindTarget(llvm.with_host(llvm)),
+        tirx.transform.LowerIntrin(),
+    ]
+    module = tvm.ir.transform.Sequential(passes)(tvm.IRModule(functions))
+    return tvm.get_global_func("target.build.llvm")(module, llvm)
+
+
+def _llvm_options(target: Target) -> dict[str, object]:
+    options: dict[str, object] = {"kind": "llvm", "mtriple": target.triple, "mcpu": target.cpu}
+    if target.features:
+        options["mattr"] = list(target.features)
+    return options

@@ -1,0 +1,169 @@
+"""The register tile of convolutions on bit planes: pixels x output channels of counted bits.
+
+A lane of a register is an output channel. One word of the map (32 input channels of a pixel) goes to all lanes, the
+weights lie in panels of registers: xor (and), count, add per register, and no sum across lanes at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tvm import tirx
+from tvm.script.ir_builder import tirx as T
+
+from bnnc.arm.kernels.bit_terms import Term
+from bnnc.arm.kernels.builder import Expr, View, local, loop, splat, spread
+from bnnc.arm.kernels.isa import Isa
+from bnnc.arm.kernels.tiling import Tiling, chunks
+from bnnc.arm.kernels.window import Window
+from bnnc.ir.types import Packed
+
+Bounds = tuple[Expr, Expr]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a tile runs over: the taps inside the map and the words of each.
+
+    `kernel` bounds the taps. Taps that lie side by side in memory are one tap of many words.
+    """
+
+    kernel: tuple[int, int]
+    words: int
+    rows: Bounds
+    columns: Bounds
+
+
+def inner_reach(window: Window, x: Packed, oy: Expr) -> Reach:
+    """All columns inside the map: a row of the window is one tap, the whole window if it spans the map."""
+    rows, columns = window.rows, window.columns
+    inside = (rows.first_tap(oy), rows.end_tap(oy))
+    if x.elem.bits > 1 or (columns.dilation > 1 and columns.kernel > 1):
+        return Reach((rows.kernel, columns.kernel), x.words, inside, (0, columns.kernel))
+    words = columns.kernel * x.words
+    if rows.all_inside and columns.kernel == columns.size and rows.dilation == 1:
+        return Reach((1, 1), rows.kernel * words, (0, 1), (0, 1))
+    return Reach((rows.kernel, 1), words, inside, (0, 1))
+
+
+def border_reach(window: Window, x: Packed, oy: Expr, ox: Expr) -> Reach:
+    """Some columns outside the map."""
+    rows, columns = window.rows, window.columns
+    inside = (columns.first_tap(ox), columns.end_tap(ox))
+    return Reach((rows.kernel, columns.kernel), x.words, (rows.first_tap(oy), rows.end_tap(oy)), inside)
+
+
+@dataclass(frozen=True)
+class BitTile:
+    """Where a tile finds its operands. `weights` is uint32 (panels, kh, kw, words, planes, width)."""
+
+    isa: Isa
+    tiling: Tiling
+    window: Window
+    x_type: Packed
+    x: View
+    weights: View
+    w_planes: int
+
+    def is_one_piece(self, reach: Reach) -> bool:
+        """Whether a tile's counts are widened just once."""
+        pieces = chunks(self.isa, reach.kernel, reach.words)
+        return (pieces.rows, pieces.columns, pieces.words) == (*reach.kernel, reach.words)
+
+    def accumulate(
+        self,
+        strip: View,
+        term: Term,
+        reach: Reach,
+        panel: View,
+        oy: Expr,
+        ox: Expr,
+        pixels: int,
+        fresh: View | None,
+    ) -> None:
+        """strip[pixel, channel] += coefficient * counts; `fresh` (channels) + .. where the strip is not started yet."""
+        lanes, vectors = self.tiling.lanes, self.tiling.vectors
+        dtype, count_lanes = self.isa.count_type
+        with self._pieces(reach) as piece:
+            counts = local(dtype, pixels * vectors * count_lanes)
+            for i in range(pixels * vectors):
+                counts.put(i * count_lanes, splat(0, count_lanes, dtype), count_lanes)
+            self._count(counts, term, piece, reach, panel, oy, ox, pixels)
+            for i in range(pixels * vectors):
+                added = self.isa.widen(counts.vector(i * count_lanes, count_lanes)) * splat(
+                    term.coefficient, lanes
+                )
+                before = fresh.vector(i % vectors * lanes, lanes) if fresh else strip.vector(i * lanes, lanes)
+                strip.put(i * lanes, before + added, lanes)
+
+    @contextmanager
+    def _pieces(self, reach: Reach) -> Iterator[tuple[Bounds, Bounds, Bounds]]:
+        """Loops over the chunks of a reach: taps (rows, columns) and words of each."""
+        size = chunks(self.isa, reach.kernel, reach.words)
+        (kh, kw), words = reach.kernel, reach.words
+        with (
+            loop(_ceil(kh, size.rows)) as a,
+            loop(_ceil(kw, size.columns)) as b,
+            loop(_ceil(words, size.words)) as c,
+        ):
+            yield (
+                _piece(reach.rows, a, size.rows, kh),
+                _piece(reach.columns, b, size.columns, kw),
+                _piece((0, words), c, size.words, words),
+            )
+
+    def _count(
+        self,
+        counts: View,
+        term: Term,
+        piece: tuple[Bounds, Bounds, Bounds],
+        reach: Reach,
+        panel: View,
+        oy: Expr,
+        ox: Expr,
+        pixels: int,
+    ) -> None:
+        rows, columns, words = piece
+        with loop(rows[1], rows[0]) as u, loop(columns[1], columns[0]) as v, loop(words[1], words[0]) as k:
+            at_w = panel.at(
+                ((u * reach.kernel[1] + v) * reach.words + k) * (self.w_planes * self.tiling.width)
+            )
+            at_x = [self._word(oy, ox + i, u, v, k) for i in range(pixels)]
+            self._step(counts, term, at_w, at_x)
+
+    def _word(self, oy: Expr, ox: Expr, u: Expr, v: Expr, k: Expr) -> View:
+        """Word k of plane 0 of the map at a tap; a plane further is `words` further."""
+        rows, columns = self.window.rows, self.window.columns
+        pixel = rows.source(oy, u) * columns.size + columns.source(ox, v)
+        return self.x.at(pixel * (self.x_type.elem.bits * self.x_type.words) + k)
+
+    def _step(self, counts: View, term: Term, at_w: View, at_x: list[View]) -> None:
+        """One word of every pixel with all output channels of the panel."""
+        lanes, vectors, width = self.tiling.lanes, self.tiling.vectors, self.tiling.width
+        _, count_lanes = self.isa.count_type
+        w = [
+            [T.bind(at_w.vector(q * width + j * lanes, lanes)) for q in term.w_planes] for j in range(vectors)
+        ]
+        for i, word in enumerate(at_x):
+            x = [T.bind(spread(word[p * self.x_type.words], lanes)) for p in term.x_planes]
+            for j in range(vectors):
+                place = (i * vectors + j) * count_lanes
+                counted = self.isa.counts(term.bits(x, w[j]))
+                counts.put(place, counts.vector(place, count_lanes) + counted, count_lanes)
+
+
+def _piece(bounds: Bounds, number: Expr, size: int, total: int) -> Bounds:
+    """The part of `bounds` that lies in piece `number`, of `size`, of 0..total-1."""
+    if size == total:
+        return bounds
+    start, stop = number * size, number * size + size
+    known = bounds == (0, total) if all(isinstance(bound, int) for bound in bounds) else False
+    if known:
+        return start, stop if total % size == 0 else tirx.min(stop, total)
+    return tirx.max(bounds[0], start), tirx.min(bounds[1], stop)
+
+
+def _ceil(total: int, size: int) -> int:
+    return -(-total // size)

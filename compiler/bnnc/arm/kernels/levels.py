@@ -1,0 +1,85 @@
+"""Accumulators to levels: thresholds by comparison or by search, and tables. The constants are laid out per channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from tvm import tirx
+
+from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, local, splat
+from bnnc.ir.integer_ops import NO_CUT, Table, Threshold
+from bnnc.ir.op import Array
+
+MAX_COMPARED_CUTS = 16  # more cuts are searched
+
+VectorStep = Callable[[Expr, Expr, int], Expr]  # (int32 values, first channel, lanes) -> int32 levels
+ScalarStep = Callable[[Expr, Expr], Expr]  # (int32 value, channel) -> int32 level
+
+
+def padded(row: Array, fill: int, capacity: int) -> Array:
+    """One number a channel as int32 (capacity,), filled up with `fill`."""
+    result = np.full(capacity, fill, np.int32)
+    result[: row.size] = row
+    return result
+
+
+def compared(kernel: Kernel, step: Threshold, capacity: int) -> VectorStep:
+    """base + sum_k jumps[k] * [values >= cuts[k]]; channels past the last are 0."""
+    base = kernel.constant(padded(step.base, 0, capacity))
+    cuts = [kernel.constant(padded(row, NO_CUT, capacity)) for row in step.cuts.T]
+    jumps = [_jump(kernel, *rows, capacity) for rows in zip(step.jumps.T, step.cuts.T, strict=True)]
+
+    def levels(values: Expr, first: Expr, lanes: int) -> Expr:
+        level = base.vector(first, lanes)
+        for cut, jump in zip(cuts, jumps, strict=True):
+            size = splat(jump, lanes) if isinstance(jump, int) else jump.vector(first, lanes)
+            level = level + tirx.Select(values >= cut.vector(first, lanes), size, splat(0, lanes))
+        return level
+
+    return levels
+
+
+def _jump(kernel: Kernel, jumps: Array, cuts: Array, capacity: int) -> int | View:
+    """One jump for all channels where it is the same: a cut that nothing reaches may have any."""
+    real = np.unique(jumps[cuts != NO_CUT])
+    if real.size <= 1:
+        return int(real[0]) if real.size else 0
+    return kernel.constant(padded(jumps, 0, capacity))
+
+
+def searched(kernel: Kernel, step: Threshold) -> ScalarStep:
+    """A binary search among 2^n - 1 cuts, then the level behind as many as were passed."""
+    channels, n_cuts = step.cuts.shape
+    depth = n_cuts.bit_length()
+    size = 1 << depth
+    cuts = np.full((channels, size), NO_CUT, np.int32)
+    cuts[:, :n_cuts] = step.cuts
+    jumps = np.zeros((channels, size), np.int32)
+    jumps[:, 1 : n_cuts + 1] = step.jumps
+    cut_at = kernel.constant(cuts)
+    level_at = kernel.constant((step.base[:, None] + np.cumsum(jumps, axis=1)).astype(np.int32))
+
+    def level(value: Expr, channel: Expr) -> Expr:
+        passed = local("int32")
+        passed.put(0, tirx.const(0, "int32"))
+        for half in (1 << n for n in reversed(range(depth))):
+            reached = value >= cut_at[channel * size + passed[0] + (half - 1)]
+            passed.put(0, passed[0] + tirx.Select(reached, splat(half, 1), splat(0, 1)))
+        return level_at[channel * size + passed[0]]
+
+    return level
+
+
+def looked_up(kernel: Kernel, step: Table) -> ScalarStep:
+    """table[clip((value - first) >> shift)], in 64 bits so that the difference cannot overflow."""
+    size = step.table.shape[1]
+    first_at, table = kernel.constant(step.first.astype(np.int32)), kernel.constant(step.table)
+
+    def level(value: Expr, channel: Expr) -> Expr:
+        offset = (cast("int64", value) - cast("int64", first_at[channel])) >> tirx.const(step.shift, "int64")
+        last, zero = tirx.const(size - 1, "int64"), tirx.const(0, "int64")
+        inside = tirx.max(tirx.min(offset, last), zero)
+        return cast("int32", table[channel * size + cast("int32", inside)])
+
+    return level
