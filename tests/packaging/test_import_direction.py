@@ -21,8 +21,8 @@ MAY_IMPORT = {
 }
 ONLY_IN = {
     "tvm": {"arm"},
-    "onnx": {"frontends", "executors"},
-    "onnxruntime": {"frontends", "executors"},
+    "onnx": {"frontends", "passes", "executors"},
+    "onnxruntime": {"frontends", "passes", "executors"},
     "torch": set[str](),
     "click": {"cli", "commands"},
     "unicorn": {"arm", "executors"},
