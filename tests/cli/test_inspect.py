@@ -29,7 +29,7 @@ def test_every_layer_is_described(bnnc: Bnnc, model: Path) -> None:
         "macs": FEATURES * HIDDEN,
         "weight_bytes": HIDDEN * 2 * 4,
         "table_bytes": 0,
-        "lowered": "xnor and popcount on 2 words of 32 channels",
+        "lowered": "xnor and popcount, 2 words of 32 channels a tap",
     }
     assert layers["sign0"]["bits"] == {"input": 32, "weight": 0, "output": 1}
     assert layers["sign0"]["table_bytes"] == 3 * 4 * HIDDEN
@@ -62,7 +62,7 @@ def test_the_table_shows_names_as_they_are(bnnc: Bnnc, model: Path) -> None:
         next(node for node in changed.graph.node if node.name == "fc0").name = "[bold]\n\x1b[0m"
 
     text = bnnc("inspect", model).stdout
-    for shown in ("fc0", "1 x 1 > 32", "1,320", "xnor and popcount on 2 words of 32 channels", "total"):
+    for shown in ("fc0", "1 x 1 > 32", "1,320", "xnor and popcount, 2 words of 32 channels a tap", "total"):
         assert shown in text
     assert "[bold]\\n\\x1b[0m" in bnnc("inspect", edited(model, rename)).stdout
     assert "input: float32 [40], on the device b1_pm 40" in text

@@ -124,5 +124,6 @@ def test_a_folder_is_verified_as_it_is(bnnc: Bnnc, model: Path, tmp_path: Path) 
     out = tmp_path / "out"
     bnnc("compile", model, "--target", "arm", "-o", out)
     assert verdicts(bnnc, out, "--on", "source,arm")["arm"]["equal"]
+    assert list(verdicts(bnnc, out)) == ["source", "sim", "host", "arm"]
     (out / "golden.txt").write_text("edited")
     assert "note: golden.txt is not what was compiled" in bnnc("verify", out, "--on", "arm").stdout

@@ -9,15 +9,24 @@ from bnnc.executors.registry import EXECUTORS, build_target
 
 
 def default_executors(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The executors that can run, and a note for each one that is left out."""
+    """The executors that can run, and a note for each one that is left out.
+
+    Of a compiled folder arm and hls run only if it was compiled for them.
+    """
     names, notes = [], []
-    for name in EXECUTORS:
+    for name in _wanted(network):
         try:
             _check(network, name)
             names.append(name)
         except BnncError as error:
             notes.append(f"{name} is left out: {error}")
     return tuple(names), tuple(notes)
+
+
+def _wanted(network: Network) -> tuple[str, ...]:
+    if network.manifest is None:
+        return EXECUTORS
+    return tuple(name for name in EXECUTORS if name not in ("arm", "hls") or name == network.manifest.target)
 
 
 def _check(network: Network, name: str) -> None:

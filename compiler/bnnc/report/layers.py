@@ -108,10 +108,10 @@ def lowered(op: Op) -> str:
     """How an operation of the head or the core is computed, in words."""
     match op:
         case XnorConv2d():
-            return f"xnor and popcount on {_words(op)}{_padding(op)}"
+            return f"xnor and popcount, {_words(op)}{_padding(op)}"
         case BitConv2d():
             planes = f"{op.x.type.elem.bits} x {op.weight_elem.bits} bit planes"
-            return f"and and popcount over {planes} of {_words(op)}{_padding(op)}"
+            return f"and and popcount, {planes} of {_words(op)}{_padding(op)}"
         case Conv2d():
             return f"integer multiply-accumulate, {op.x.type.elem} by {op.weight_elem}{_padding(op)}"
         case Threshold():
@@ -132,7 +132,8 @@ def lowered(op: Op) -> str:
 
 
 def _words(conv: PackedConv) -> str:
-    return f"{conv.weights.shape[-1]} words of 32 channels"
+    count = conv.weights.shape[-1]
+    return f"{count} word{'s' if count > 1 else ''} of 32 channels a tap"
 
 
 def _padding(conv: Conv) -> str:
