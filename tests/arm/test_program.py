@@ -273,6 +273,37 @@ def test_the_program_under_sanitizers(tiny_program: Built, tmp_path: Path) -> No
         assert done.returncode == 1 and done.stderr.count(b"\n") == 1
 
 
+def test_two_networks_fit_into_one_program(tiny_program: Built, tmp_path: Path) -> None:
+    other = build(tiny.dense("other", features=5, seed=3), tmp_path)
+    tests = "tiny_self_test(arena) == 0 && other_self_test(arena) == 0"
+    body = f"static _Alignas(64) char arena[4096];\nint main(void) {{ return !({tests}); }}\n"
+    (tmp_path / "both.c").write_text(f'#include "tiny.h"\n#include "other.h"\n{body}')
+    folders = [tiny_program.folder, other.folder]
+    libraries = [str(next(folder.glob("lib*.a"))) for folder in folders]
+    command = [
+        "cc",
+        "-std=c11",
+        *(f"-I{folder}" for folder in folders),
+        "both.c",
+        *libraries,
+        "-lm",
+        "-o",
+        "both",
+    ]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "both"], check=False).returncode == 0
+
+
+def test_zig_serves_where_there_is_no_other_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    tools = arm.toolchain(tiny.HOST)
+    assert tools.shown_cc == "python3 -m ziglang cc"
+    built = build(tiny.dense(), tmp_path)
+    codes = tiny.samples(built.graph, 5)
+    assert np.array_equal(HostExecutor(built.graph, built.folder).run(codes), run(built.graph, codes))
+    assert built.call("--self-test").returncode == 0
+
+
 def test_the_header_is_cpp_too(tiny_program: Built, tmp_path: Path) -> None:
     if shutil.which("c++") is None:
         pytest.skip("no C++ compiler is installed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from bnnc.arm.linux import Finished, run_program
 from bnnc.errors import BnncError
 from bnnc.executors.native import ArmExecutor, UnicornRunner
 from bnnc.executors.programs import BoardRunner, device_order
+from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import ChannelsFirst
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.op import Array
@@ -123,3 +125,22 @@ def test_integers_go_back_into_the_order_of_the_device() -> None:
     assert np.array_equal(device_order(graph, decode_integers(graph, raw)), raw)
     plain = Graph("plain", Level.PACKED, core_result(graph))
     assert np.array_equal(device_order(plain, raw), raw)
+
+
+@pytest.mark.parametrize("last", [src.Softmax, src.LogSoftmax, src.Sigmoid, src.Exp])
+def test_the_float_edge_has_the_same_bits_on_arm(last: type[src.Op], tmp_path: Path) -> None:
+    """AArch64 has fused multiply-add; nothing here may use it."""
+    rng = np.random.default_rng(4)
+    core = tiny.dense("floats", outputs=12)
+    constants = [rng.normal(0, 1, 12).astype(np.float32) for _ in range(3)]
+    scaled = src.BatchNorm(
+        "bn", src.Mul("m", core.result, np.float32(1e-3)), *constants, constants[0] ** 2, 1e-5
+    )
+    graph = replace(
+        core, result=last("last", src.Add("add", src.Mul("mul", scaled, constants[1]), constants[2]))
+    )
+    tiny.build(graph, tmp_path, tiny.ARM)
+    codes = tiny.samples(graph, 60)
+    done = run_program(tmp_path / "floats", [], npy(codes))
+    wanted = decode(graph, run(graph, codes))
+    assert np.array_equal(np.load(io.BytesIO(done.stdout)).view(np.uint32), wanted.view(np.uint32))

@@ -49,16 +49,17 @@ class Edges:
     def encode(self, x: Array) -> Array | None:
         """The codes of one sample, or None."""
         codes = np.zeros(x.shape, core_input(self.graph).type.elem.dtype)
-        bad = self.library[f"{self.name}_encode"](
-            ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(codes.ctypes.data)
-        )
-        return None if bad else codes
+        return None if self._call("encode", x, codes) else codes
 
     def decode(self, raw: Array) -> Array:
         out = tensor_of(self.graph.result)
         y = np.zeros(out.shape, out.elem.dtype)
-        self.library[f"{self.name}_decode"](ctypes.c_void_p(raw.ctypes.data), ctypes.c_void_p(y.ctypes.data))
+        self._call("decode", raw, y)
         return y
+
+    def _call(self, function: str, *arrays: Array) -> int:
+        pointers = (ctypes.c_void_p(array.ctypes.data) for array in arrays)
+        return int(self.library[f"{self.name}_{function}"](*pointers))
 
 
 def same_bits(a: Array, b: Array) -> bool:

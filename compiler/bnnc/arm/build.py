@@ -96,7 +96,7 @@ def _compile_and_link(files: Project, target: Target, tools: Toolchain, out: Pat
     archive, shared = f"lib{files.name}.a", f"lib{files.name}.so" if target.kind == "host" else ""
     tools.archive(out, objects, archive)
     if shared:
-        tools.link(out, objects, shared, "-shared")
+        tools.link(out, objects, shared, "-shared", "-Wl,-Bsymbolic")
     program = [object_of(source) for source in files.program]
     tools.link(out, [*program, archive], files.name, *tools.ldflags)
     for source in (*files.library, *files.program):

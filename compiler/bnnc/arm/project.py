@@ -193,7 +193,7 @@ def _make_values(graph: Graph, tools: Toolchain) -> dict[str, object]:
     return {
         "cc": tools.shown_cc,
         "ar": tools.shown_ar,
-        "cflags": (*CFLAGS, "-I."),
+        "cflags": CFLAGS,
         "ldflags": (*LDFLAGS, *tools.ldflags),
         "library": (*map(object_of, files.library), files.kernels),
         "program": tuple(map(object_of, files.program)),

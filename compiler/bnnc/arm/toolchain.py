@@ -13,7 +13,7 @@ from pathlib import Path
 from bnnc.errors import BnncError
 
 # No contraction: a * b + c rounds twice, as in the simulator. Position independent: an object for .a and .so.
-CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fPIC", "-g0")
+CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-ffp-contract=off", "-fPIC", "-g0", "-I.")
 LDFLAGS = ("-O2", "-s", "-Wl,--build-id=none")
 
 _log = logging.getLogger("bnnc.toolchain")
@@ -30,7 +30,7 @@ class Toolchain:
     ldflags: tuple[str, ...]
 
     def compile(self, folder: Path, source: str, result: str) -> None:
-        self._run(folder, [*self.cc, *CFLAGS, "-I.", "-c", source, "-o", result])
+        self._run(folder, [*self.cc, *CFLAGS, "-Werror", "-c", source, "-o", result])
 
     def archive(self, folder: Path, objects: Sequence[str], result: str) -> None:
         """A static library without times and owners."""
