@@ -23,9 +23,14 @@ def float_literal(value: float) -> str:
 
 def initializer(array: Array) -> str:
     """A braced C initializer of one or two dimensions."""
-    if array.ndim == 2:
-        return "{" + ",\n".join(initializer(row) for row in array) + "}"
-    literal = float_literal if array.dtype == np.float32 else repr
-    numbers = [literal(value) for value in array.tolist()]
-    lines = (", ".join(numbers[i : i + PER_LINE]) for i in range(0, len(numbers), PER_LINE))
-    return "{" + ",\n ".join(lines) + "}"
+    if array.ndim == 1:
+        return f"{{\n    {_lines(array)}}}"
+    rows = (f"{{{_lines(row)}}}" for row in array)
+    return "{\n    " + ",\n    ".join(rows) + "}"
+
+
+def _lines(numbers: Array) -> str:
+    literal = float_literal if numbers.dtype == np.float32 else repr
+    texts = [literal(number) for number in numbers.tolist()]
+    lines = (", ".join(texts[i : i + PER_LINE]) for i in range(0, len(texts), PER_LINE))
+    return ",\n     ".join(lines)

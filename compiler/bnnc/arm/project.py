@@ -147,7 +147,7 @@ def _files(
     }
     program = {
         "domain": _domain(model),
-        "types": _npy_types(graph),
+        "samples": _samples(graph),
         "order": edges.order(graph),
         "takes_integers": core_input(graph).is_domain,
     }
@@ -167,13 +167,19 @@ def _files(
     ]
 
 
-def _npy_types(graph: Graph) -> dict[str, str]:
-    elems = {
-        "codes": core_input(graph).elem,
-        "raw": core_result(graph).type.elem,
-        "output": graph.result.type.elem,
+def _samples(graph: Graph) -> dict[str, str]:
+    """C initializers of `struct bnnc_sample` for both ends."""
+    shape = graph.result.type.shape
+    return {
+        "input": _sample(core_input(graph).elem, core_input(graph).type.shape),
+        "integers": _sample(core_result(graph).type.elem, shape),
+        "output": _sample(graph.result.type.elem, shape),
     }
-    return {end: f"BNNC_{_NPY_TYPES[elem.dtype.name]}" for end, elem in elems.items()}
+
+
+def _sample(elem: Elem, shape: tuple[int, ...]) -> str:
+    sizes = ", ".join(map(str, shape or (0,)))
+    return f"{{BNNC_{_NPY_TYPES[elem.dtype.name]}, {len(shape)}, {{{sizes}}}}}"
 
 
 def code_expression(model: Model) -> str:
