@@ -77,6 +77,7 @@ WRONG: dict[str, tuple[Callable[[], Op], str]] = {
     "table of other channels": (lambda: Table("n", X, i32([0] * 6), weights(5, 2), ONE, 0, I8), "table"),
     "table with other offsets": (lambda: Table("n", X, i32([0] * 5), weights(6, 2), ONE, 0, I8), "offsets"),
     "table out of the type": (lambda: Table("n", X, i32([0] * 6), 2 * weights(6, 2), ONE, 0, TER), "hold"),
+    "table of a zero sign": (lambda: Table("n", X, i32([0] * 6), weights(6, 2) - 1, ONE, 0, B1_PM), "hold"),
     "top of a map": (lambda: TopK("n", X, 1), "vector"),
     "top of none": (lambda: TopK("n", integers(I8, (1, 1, 3)), 0), "k = 0"),
     "top of more than there are": (lambda: TopK("n", integers(I8, (1, 1, 3)), 4), "k = 4"),

@@ -12,6 +12,7 @@ from bnnc.executors.sim import SimExecutor
 from bnnc.ir.elem import B1_PM
 from bnnc.ir.graph import Graph
 from bnnc.ir.packed_ops import BitConv2d, PackedMaxPool2d, XnorConv2d
+from bnnc.ir.parse import OPS
 from bnnc.ir.parts import core_input, core_result
 from bnnc.passes.pack import PackBits
 from bnnc.sim import simulator, slow
@@ -55,6 +56,15 @@ def test_packing_is_a_choice_of_layout(pairs: int) -> None:
         codes = random_codes(graph, 3, seed)
         packed = replace(PackBits(), max_plane_pairs=pairs).run(graph)
         np.testing.assert_array_equal(simulator.run(graph, codes), simulator.run(packed, codes))
+
+
+def test_every_operation_of_the_core_occurs() -> None:
+    """A new operation without a place in `random_graph`, the simulator and the slow definition fails here."""
+    known = {cls for cls in OPS.values() if cls.__module__.endswith(("integer_ops", "packed_ops"))}
+    graphs = [
+        graph for seed in range(60) for graph in (random_graph(seed), PackBits().run(random_graph(seed)))
+    ]
+    assert {type(op) for graph in graphs for op in graph.ops} >= known
 
 
 def test_packing_packs() -> None:

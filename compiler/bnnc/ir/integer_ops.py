@@ -111,6 +111,7 @@ class Table(Op):
         self.require(self.first.shape == (channels,), f"{self.first.shape} offsets for {channels} channels")
         self.require(self.table.shape[:1] == (channels,), f"{self.table.shape} table for {channels} channels")
         held = self.elem.holds(int(self.table.min()), int(self.table.max()))
+        held &= self.elem.name != "b1_pm" or bool(self.table.all())
         self.require(held, f"{self.elem} does not hold the table's values")
         return Tensor(self.elem, x.shape)
 
