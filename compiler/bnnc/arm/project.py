@@ -23,10 +23,6 @@ from bnnc.resources import resource, templates
 from bnnc.schedule.memory import ALIGNMENT
 
 RUNTIME = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_main.c", "bnnc_model.h", "bnnc_npy.c", "bnnc_npy.h")
-_NPY_TYPES = {"float32": "F32", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16"} | {
-    "int32": "I32",
-    "int64": "I64",
-}
 
 
 @dataclass(frozen=True)
@@ -103,6 +99,7 @@ def write_sources(graph: Graph, layout: Layout, golden: Golden, tools: Toolchain
 
 
 def describe(graph: Graph, layout: Layout, golden: Golden) -> Model:
+    """The facts of a graph."""
     source, result, output = core_input(graph), core_result(graph), graph.result.type
     step = 2 if source.elem.name == "b1_pm" else 1
     return Model(
@@ -179,7 +176,8 @@ def _samples(graph: Graph) -> dict[str, str]:
 
 def _sample(elem: Elem, shape: tuple[int, ...]) -> str:
     sizes = ", ".join(map(str, shape or (0,)))
-    return f"{{BNNC_{_NPY_TYPES[elem.dtype.name]}, {len(shape)}, {{{sizes}}}}}"
+    kind = f"{elem.dtype.kind.upper()}{8 * elem.dtype.itemsize}"
+    return f"{{BNNC_{kind}, {len(shape)}, {{{sizes}}}}}"
 
 
 def code_expression(model: Model) -> str:
