@@ -6,12 +6,22 @@ from collections.abc import Sequence
 
 from bnnc.arm.kernels.binary_conv import write_binary_conv
 from bnnc.arm.kernels.builder import Built, Kernel, build_kernel
+from bnnc.arm.kernels.grouped_conv import write_grouped_conv
+from bnnc.arm.kernels.integer_conv import write_integer_conv
 from bnnc.arm.kernels.isa import Isa
+from bnnc.arm.kernels.packed_pool import write_packed_pool
+from bnnc.arm.kernels.pixelwise import channels_first, plain, unpacked, write_channels_first, write_pixelwise
+from bnnc.arm.kernels.pools import write_pool
+from bnnc.arm.kernels.top_k import write_top_k
 from bnnc.errors import Finding, raise_all
-from bnnc.ir.packed_ops import BitConv2d, XnorConv2d
+from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.schedule.stages import Stage
 
-_HEADS = (XnorConv2d, BitConv2d)
+_CONVOLUTIONS = (Conv2d, XnorConv2d, BitConv2d)
+_POOLS = (MaxPool2d, SumPool2d, PackedMaxPool2d)
+_PIXELWISE = (Threshold, Table, Pack, Unpack, ChannelsLast, ChannelsFirst, TopK)
 
 
 def check(stages: Sequence[Stage], target_name: str) -> None:
@@ -20,11 +30,11 @@ def check(stages: Sequence[Stage], target_name: str) -> None:
         [
             Finding(
                 f"node {stage.head.name!r} ({stage.head.mnemonic()})",
-                f"there is no CPU kernel for this operation (target {target_name})",
+                f"target {target_name} has no kernel for this operation",
                 "use --target hls, or --on sim to run it in the simulator",
             )
             for stage in stages
-            if not isinstance(stage.head, _HEADS)
+            if not isinstance(stage.head, _CONVOLUTIONS + _POOLS + _PIXELWISE)
         ]
     )
 
@@ -39,3 +49,21 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
     match stage.head:
         case XnorConv2d() | BitConv2d() as conv:
             write_binary_conv(kernel, isa, conv, rest)
+        case Conv2d(groups=1) as conv:
+            write_integer_conv(kernel, isa, conv, rest)
+        case Conv2d() as conv:
+            write_grouped_conv(kernel, isa, conv, rest)
+        case MaxPool2d() | SumPool2d() as pool:
+            write_pool(kernel, pool, rest)
+        case PackedMaxPool2d() as pool:
+            write_packed_pool(kernel, pool)
+        case TopK() as top:
+            write_top_k(kernel, top)
+        case ChannelsFirst() as op:
+            write_channels_first(kernel, op)
+        case ChannelsLast() as op:
+            write_pixelwise(kernel, channels_first(kernel, op), rest, stage.result)
+        case Unpack() as op:
+            write_pixelwise(kernel, unpacked(kernel, op), rest, stage.result)
+        case Threshold() | Table() | Pack() as op:
+            write_pixelwise(kernel, plain(kernel, op.x), stage.ops, stage.result)

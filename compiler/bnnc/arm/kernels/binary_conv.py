@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
 from bnnc.arm.kernels.bit_terms import Product, product
-from bnnc.arm.kernels.bit_tile import BitTile, Reach, border_reach, inner_reach
+from bnnc.arm.kernels.bit_tile import BitTile
 from bnnc.arm.kernels.builder import Expr, Kernel, View, bits_as, local, loop, splat, spread
 from bnnc.arm.kernels.epilogue import Epilogue
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.panels import panels, window_bias
+from bnnc.arm.kernels.rows import Reach, border_class, over_map, row_length
 from bnnc.arm.kernels.tiling import Tiling, tiling
 from bnnc.arm.kernels.window import Window, window
 from bnnc.ir.elem import B1_PM
@@ -25,8 +27,7 @@ def write_binary_conv(kernel: Kernel, isa: Isa, conv: PackedConv, rest: tuple[Op
     """Emit the convolution and the operations behind it."""
     x, result = packed_of(conv.x), rest[-1] if rest else conv
     win = window(x.shape[:2], conv.kernel, conv.strides, conv.dilations, conv.pads)
-    row = max(len(win.columns.interior), 1)
-    tiles = tiling(isa, conv.type.shape[2], row, isinstance(result.type, Packed))
+    tiles = tiling(isa, conv.type.shape[2], row_length(win), isinstance(result.type, Packed))
     planes, terms = weight_planes(conv), _product(conv)
     weights = kernel.constant(panels(np.moveaxis(planes, 3, 4), tiles))
     bias = kernel.constant(_bias(conv, win, terms, tiles))
@@ -34,55 +35,45 @@ def write_binary_conv(kernel: Kernel, isa: Isa, conv: PackedConv, rest: tuple[Op
     sums = pixel_sums(kernel, win, x, terms.x_weights) if any(terms.x_weights) else None
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)
     epilogue = Epilogue(kernel, rest, result, tiles.width, tiles.capacity)
-    _Rows(tile, terms, bias, sums, strip, epilogue).emit()
+    with loop(tiles.panels) as panel:
+        channels = _Channels(tile, terms, panel, bias.at(panel * tiles.width), sums, strip, epilogue)
+        over_map(win, tiles.pixels, x.words, x.elem.bits == 1, channels.emit)
 
 
-class _Rows:
-    """The loops over panels, rows and tiles of a row."""
+@dataclass(frozen=True)
+class _Channels:
+    """A panel of output channels over the map."""
 
-    def __init__(
-        self, tile: BitTile, terms: Product, bias: View, sums: View | None, strip: View, epilogue: Epilogue
-    ) -> None:
-        self._tile, self._terms, self._bias, self._sums = tile, terms, bias, sums
-        self._strip, self._epilogue = strip, epilogue
+    tile: BitTile
+    terms: Product
+    panel: Expr
+    bias: View
+    sums: View | None
+    strip: View
+    epilogue: Epilogue
 
-    def emit(self) -> None:
-        tile, win = self._tile, self._tile.window
-        inside, out, pixels = win.columns.interior, win.columns.out, tile.tiling.pixels
-        with loop(tile.tiling.panels) as panel, loop(win.rows.out) as oy:
-            if inside:
-                with loop(-(-len(inside) // pixels)) as t:
-                    # The last tile reaches back over pixels that are done already rather than past the row.
-                    ox = inside.start + _smaller(t * pixels, len(inside) - pixels)
-                    self._emit_tile(panel, oy, ox, pixels, inner_reach(win, tile.x_type, oy))
-            if len(inside) < out:
-                with loop(out - len(inside)) as border:
-                    ox = border + tirx.Select(border < inside.start, splat(0, 1), splat(len(inside), 1))
-                    self._emit_tile(panel, oy, ox, 1, border_reach(win, tile.x_type, oy, ox))
-
-    def _emit_tile(self, panel: Expr, oy: Expr, ox: Expr, pixels: int, reach: Reach) -> None:
-        """`pixels` outputs from (oy, ox) on, all channels of a panel."""
-        tile, win, tiles = self._tile, self._tile.window, self._tile.tiling
-        kind = win.rows.class_of(oy) * len(win.columns.classes) + win.columns.class_of(ox)
-        bias = self._bias.at(kind * tiles.capacity + panel * tiles.width)
-        weights = tile.weights.at(panel * (win.taps * tile.x_type.words * tile.w_planes * tiles.width))
+    def emit(self, oy: Expr, ox: Expr, pixels: int, reach: Reach) -> None:
+        """`pixels` outputs from (oy, ox) on."""
+        tile, tiles, win = self.tile, self.tile.tiling, self.tile.window
+        bias = self.bias.at(border_class(win, oy, ox) * tiles.capacity)
+        weights = tile.weights.at(self.panel * (win.taps * tile.x_type.words * tile.w_planes * tiles.width))
         pixel = oy * win.columns.out + ox
-        simple = len(self._terms.terms) == 1 and self._sums is None and tile.is_one_piece(reach)
-        if not simple:
+        at_once = len(self.terms.terms) == 1 and self.sums is None and tile.is_one_piece(reach)
+        if not at_once:
             self._start(bias, pixel, pixels)
-        for term in self._terms.terms:
-            tile.accumulate(self._strip, term, reach, weights, oy, ox, pixels, bias if simple else None)
-        self._epilogue.emit(self._strip, pixels, pixel, panel * tiles.width)
+        for term in self.terms.terms:
+            tile.accumulate(self.strip, term, reach, weights, oy, ox, pixels, bias if at_once else None)
+        self.epilogue.emit(self.strip, pixels, pixel, self.panel * tiles.width)
 
     def _start(self, bias: View, pixel: Expr, pixels: int) -> None:
         """strip = bias (+ the pixel's own sum)"""
-        lanes, width = self._tile.tiling.lanes, self._tile.tiling.width
+        tiles = self.tile.tiling
         with loop(pixels) as p:
-            for j in range(self._tile.tiling.vectors):
-                value = bias.vector(j * lanes, lanes)
-                if self._sums is not None:
-                    value = value + spread(self._sums[pixel + p], lanes)
-                self._strip.put(p * width + j * lanes, value, lanes)
+            for lane in range(0, tiles.width, tiles.lanes):
+                value = bias.vector(lane, tiles.lanes)
+                if self.sums is not None:
+                    value = value + spread(self.sums[pixel + p], tiles.lanes)
+                self.strip.put(p * tiles.width + lane, value, tiles.lanes)
 
 
 def weight_planes(conv: PackedConv) -> Array:
@@ -121,14 +112,10 @@ def _bias(conv: PackedConv, win: Window, terms: Product, tiles: Tiling) -> Array
     counts = np.bitwise_count(weight_planes(conv)).sum(axis=-1, dtype=np.int64)
     inside = counts @ np.array(terms.w_weights) + terms.lane_bias * packed_of(conv.x).shape[2]
     outside = conv.pad_value * weight_values(conv).sum(axis=-1, dtype=np.int64)
-    return window_bias(win, inside, outside, tiles)
+    return window_bias(win, inside, outside, tiles.capacity)
 
 
 def _zero() -> View:
     total = local("int32")
     total.put(0, splat(0, 1))
     return total
-
-
-def _smaller(a: Expr, b: int) -> Expr:
-    return min(a, b) if isinstance(a, int) else tirx.min(a, b)

@@ -16,43 +16,10 @@ from tvm.script.ir_builder import tirx as T
 from bnnc.arm.kernels.bit_terms import Term
 from bnnc.arm.kernels.builder import Expr, View, local, loop, splat, spread
 from bnnc.arm.kernels.isa import Isa
+from bnnc.arm.kernels.rows import Bounds, Reach
 from bnnc.arm.kernels.tiling import Tiling, chunks
 from bnnc.arm.kernels.window import Window
 from bnnc.ir.types import Packed
-
-Bounds = tuple[Expr, Expr]
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What a tile runs over: the taps inside the map and the words of each.
-
-    `kernel` bounds the taps. Taps that lie side by side in memory are one tap of many words.
-    """
-
-    kernel: tuple[int, int]
-    words: int
-    rows: Bounds
-    columns: Bounds
-
-
-def inner_reach(window: Window, x: Packed, oy: Expr) -> Reach:
-    """All columns inside the map: a row of the window is one tap, the whole window if it spans the map."""
-    rows, columns = window.rows, window.columns
-    inside = (rows.first_tap(oy), rows.end_tap(oy))
-    if x.elem.bits > 1 or (columns.dilation > 1 and columns.kernel > 1):
-        return Reach((rows.kernel, columns.kernel), x.words, inside, (0, columns.kernel))
-    words = columns.kernel * x.words
-    if rows.all_inside and columns.kernel == columns.size and rows.dilation == 1:
-        return Reach((1, 1), rows.kernel * words, (0, 1), (0, 1))
-    return Reach((rows.kernel, 1), words, inside, (0, 1))
-
-
-def border_reach(window: Window, x: Packed, oy: Expr, ox: Expr) -> Reach:
-    """Some columns outside the map."""
-    rows, columns = window.rows, window.columns
-    inside = (columns.first_tap(ox), columns.end_tap(ox))
-    return Reach((rows.kernel, columns.kernel), x.words, (rows.first_tap(oy), rows.end_tap(oy)), inside)
 
 
 @dataclass(frozen=True)

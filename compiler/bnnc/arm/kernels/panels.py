@@ -16,14 +16,14 @@ def panels(weights: Array, tiling: Tiling) -> Array:
     return np.moveaxis(padded.reshape(tiling.panels, tiling.width, *weights.shape[1:]), 1, -1)
 
 
-def window_bias(window: Window, inside: Array, outside: Array, tiling: Tiling) -> Array:
-    """int32 (border classes, capacity): the sum of `inside` over the taps in the map and of `outside` over the others.
+def window_bias(window: Window, inside: Array | None, outside: Array, capacity: int) -> Array:
+    """int32 (border classes, capacity): the sum of `inside` over taps in the map and of `outside` over the others.
 
-    Both are integers (O, kh, kw), what each tap adds.
+    Both are integers (O, kh, kw), what a tap adds; None is nothing.
     """
     total = outside.sum(axis=(1, 2), dtype=np.int64)
-    gain = inside.astype(np.int64) - outside
-    bias = np.zeros((len(window.classes), tiling.capacity), np.int32)
+    gain = (0 if inside is None else inside.astype(np.int64)) - outside
+    bias = np.zeros((len(window.classes), capacity), np.int32)
     for row, (rows, columns) in zip(bias, window.classes, strict=True):
         taps = gain[:, rows.start : rows.stop, columns.start : columns.stop]
         row[: total.size] = total + taps.sum(axis=(1, 2))

@@ -1,0 +1,88 @@
+"""The register tile of convolutions on plain integers: pixels x output channels of 32-bit sums of products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from tvm.script.ir_builder import tirx as T
+
+from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, local, loop, spread
+from bnnc.arm.kernels.rows import Reach
+from bnnc.arm.kernels.window import Window, window
+from bnnc.ir.elem import I8, I16
+from bnnc.ir.integer_ops import Conv2d
+from bnnc.ir.op import Array, map_shape, tensor_of
+
+
+@dataclass(frozen=True)
+class MacTile:
+    """Where a tile finds its operands: `weights` (.., kh, kw, channels, width), `bias` (border classes, capacity).
+
+    `factor` is the type that factors are widened to before they are multiplied. In a `lanewise` product each lane has
+    an input channel of its own.
+    """
+
+    window: Window
+    x: View
+    x_channels: int
+    factor: str
+    lanewise: bool
+
+    def multiply(
+        self,
+        weights: View,
+        bias: View,
+        width: int,
+        oy: Expr,
+        ox: Expr,
+        channel: Expr,
+        pixels: int,
+        reach: Reach,
+    ) -> View:
+        """int32 (pixels, width): bias + the products over a reach, input channels from `channel` on."""
+        sums = local("int32", pixels * width)
+        for i in range(pixels):
+            sums.put(i * width, bias.vector(0, width), width)
+        rows, columns = reach.rows, reach.columns
+        with loop(rows[1], rows[0]) as u, loop(columns[1], columns[0]) as v, loop(reach.words) as k:
+            at_w = ((u * reach.kernel[1] + v) * reach.words + k) * width
+            w = T.bind(self._widened(weights.vector(at_w, width), width))
+            for i in range(pixels):
+                x = self._factor(self._place(oy, ox + i, u, v) + channel + k, width)
+                sums.put(i * width, sums.vector(i * width, width) + x * w, width)
+        return sums
+
+    def _factor(self, place: Expr, width: int) -> Expr:
+        if self.lanewise:
+            return self._widened(self.x.vector(place, width), width)
+        return spread(self._widened(self.x[place], 1), width)
+
+    def _widened(self, value: Expr, lanes: int) -> Expr:
+        """By way of the narrowest type that holds both factors, which multiplications are quickest on."""
+        return cast("int32", cast(self.factor, value, lanes), lanes)
+
+    def _place(self, oy: Expr, ox: Expr, u: Expr, v: Expr) -> Expr:
+        rows, columns = self.window.rows, self.window.columns
+        return (rows.source(oy, u) * columns.size + columns.source(ox, v)) * self.x_channels
+
+
+def mac_tile(kernel: Kernel, conv: Conv2d, lanewise: bool) -> MacTile:
+    """The tile of a convolution's operands."""
+    x = tensor_of(conv.x)
+    win = window(map_shape(conv.x)[:2], conv.kernel, conv.strides, conv.dilations, conv.pads)
+    narrow = I16.holds(x.elem.lo, x.elem.hi) and weight_type(conv) != "int32"
+    factor = "int16" if narrow else "int32"
+    return MacTile(win, kernel.x(x.elem.dtype.name), x.shape[2], factor, lanewise)
+
+
+def weight_type(conv: Conv2d) -> str:
+    """The type that weights are stored in."""
+    lo, hi = int(conv.weights.min()), int(conv.weights.max())
+    return "int8" if I8.holds(lo, hi) else "int16" if I16.holds(lo, hi) else "int32"
+
+
+def padding_sums(conv: Conv2d) -> Array:
+    """int64 (O, kh, kw): what a tap outside the map adds."""
+    sums: Array = conv.pad_value * conv.weights.sum(axis=-1, dtype=np.int64)
+    return sums

@@ -1,0 +1,37 @@
+"""Pooling of plain maps: the maximum or the sum over a window, then what follows."""
+
+from __future__ import annotations
+
+from tvm import tirx
+
+from bnnc.arm.kernels.builder import Kernel, cast, loop, splat
+from bnnc.arm.kernels.epilogue import Epilogue
+from bnnc.arm.kernels.pixelwise import result_strip
+from bnnc.arm.kernels.window import window
+from bnnc.ir.integer_ops import MaxPool2d, SumPool2d
+from bnnc.ir.op import Op, map_shape, tensor_of
+
+_LOWEST = -(2**31)
+
+
+def write_pool(kernel: Kernel, pool: MaxPool2d | SumPool2d, rest: tuple[Op, ...]) -> None:
+    """Emit the pool and the operations behind it."""
+    win = window(map_shape(pool.x)[:2], pool.kernel, pool.strides, (1, 1), pool.pads)
+    x, result = kernel.x(tensor_of(pool.x).elem.dtype.name), rest[-1] if rest else pool
+    strip, width, channels = result_strip(kernel, result)
+    epilogue = Epilogue(kernel, rest, result, width, width)
+    neutral = _LOWEST if isinstance(pool, MaxPool2d) else 0
+    rows, columns = win.rows, win.columns
+    with loop(rows.out) as oy, loop(columns.out) as ox:
+        with loop(channels) as c:
+            strip.put(c, splat(neutral, 1))
+        with (
+            loop(rows.end_tap(oy), rows.first_tap(oy)) as u,
+            loop(columns.end_tap(ox), columns.first_tap(ox)) as v,
+        ):
+            pixel = rows.source(oy, u) * columns.size + columns.source(ox, v)
+            with loop(channels) as c:
+                value = cast("int32", x[pixel * channels + c])
+                both = tirx.max(strip[c], value) if isinstance(pool, MaxPool2d) else strip[c] + value
+                strip.put(c, both)
+        epilogue.emit(strip, 1, oy * columns.out + ox, 0)
