@@ -260,6 +260,8 @@ static bool stream(FILE *in, const struct bnnc_npy *npy, FILE *out, const struct
 
 static bool to_output(FILE *in, const struct bnnc_npy *npy, const struct options *options) {
     if (is_stream(options->output)) return stream(in, npy, stdout, options);
+    if (strcmp(options->input, options->output) == 0)
+        return fail("%s: the output would replace the input", options->output);
     FILE *const out = fopen(options->output, "wb");
     if (out == NULL) return fail("%s: cannot write (%s)", options->output, strerror(errno));
     bool good = stream(in, npy, out, options);

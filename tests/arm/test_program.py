@@ -159,6 +159,13 @@ def test_unwritable_output(tiny_program: Built, tmp_path: Path) -> None:
     assert "cannot write" in tiny_program.error("--input", x, "--output", tmp_path / "no" / "y.npy")
 
 
+def test_the_input_is_not_overwritten(tiny_program: Built, tmp_path: Path) -> None:
+    x = save(tmp_path / "x.npy", reals(tiny_program.graph))
+    before = x.read_bytes()
+    assert "would replace the input" in tiny_program.error("--input", x, "--output", x)
+    assert x.read_bytes() == before
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 def test_a_full_disk_is_an_error(tiny_program: Built, tmp_path: Path) -> None:
     x = save(tmp_path / "x.npy", reals(tiny_program.graph, 900))

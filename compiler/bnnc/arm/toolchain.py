@@ -14,7 +14,7 @@ from bnnc.errors import BnncError
 
 # No contraction: a * b + c rounds twice, as in the simulator. Position independent: an object for .a and .so.
 CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-ffp-contract=off", "-fPIC", "-g0", "-I.")
-LDFLAGS = ("-O2", "-s", "-Wl,--build-id=none")
+LDFLAGS = ("-O2", "-s", "-Wl,--build-id=none", "-Wl,-z,noexecstack")
 
 _log = logging.getLogger("bnnc.toolchain")
 
