@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bnnc.hls.activations import Activation
+from bnnc.hls.chain import core_chain
 from bnnc.hls.folding import Choice, Fold, Foldable, chosen_folding, default_folding
 from bnnc.hls.lanes import Wire, lanes_within
 from bnnc.hls.layers import (
@@ -41,7 +42,7 @@ class Accelerator:
 
 def lower(graph: Graph, names: Names, folding: Choice | None = None) -> Accelerator:
     """BnncError for what target hls cannot build and for a folding that does not fit."""
-    layers = plan_layers(graph, names)
+    layers = plan_layers(core_input(graph), core_chain(graph), names)
     matrices = [_foldable(layer) for layer in layers if isinstance(layer, MatrixLayer)]
     default = default_folding(matrices, _floor_cycles(graph, layers))
     folds = chosen_folding(matrices, folding or {}, default)
@@ -50,6 +51,12 @@ def lower(graph: Graph, names: Names, folding: Choice | None = None) -> Accelera
     for layer in layers:
         _add(layer, chain, folds)
     return Accelerator(tuple(chain.units), wire, tuple(layers), folds)
+
+
+def foldables(graph: Graph) -> list[Foldable]:
+    """The matrices of a packed graph, as they may be folded."""
+    layers = plan_layers(core_input(graph), core_chain(graph), Names())
+    return [_foldable(layer) for layer in layers if isinstance(layer, MatrixLayer)]
 
 
 def _foldable(layer: MatrixLayer) -> Foldable:

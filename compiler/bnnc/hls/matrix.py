@@ -114,7 +114,7 @@ def matrix_unit(m: Matrix, act: Activation, name: str, pe: int, simd: int) -> Un
         name=name,
         comment=_description(m, act, pe, simd, cycles),
         engines=("mvtu", act_text.engine),
-        call=f"bnnc::mvtu<{name}_matrix, {act_text.type} >",
+        call=f"bnnc::mvtu<{name}_matrix, {act_text.type}>",
         wire=Wire(act.lane, pe, m.vectors * outputs, act.lo, act.hi),
         in_bits=m.in_bits(simd),
         out_bits=pe * act.lane.bits,

@@ -32,7 +32,7 @@ def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
     join = (
         f"bnnc::Sum<{signed_bits(y.lo, y.hi)}>"
         if isinstance(op, SumPool2d)
-        else f"bnnc::Largest<{x.lane.cpp} >"
+        else f"bnnc::Largest<{x.lane.cpp}>"
     )
     has_valid = in_bits > x.bits
     fields = [
@@ -72,7 +72,7 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
         name=name,
         comment=f"{what} of {wire.size} elements, {wire.lanes} lanes, {wire.words} cycles",
         engines=("map", text.engine),
-        call=f"bnnc::map<{name}_in, {text.type} >",
+        call=f"bnnc::map<{name}_in, {text.type}>",
         wire=Wire(act.lane, wire.lanes, wire.size, act.lo, act.hi),
         in_bits=wire.bits,
         out_bits=wire.lanes * act.lane.bits,

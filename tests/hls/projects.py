@@ -1,0 +1,134 @@
+"""Graphs for the tests of the HLS back end, and what runs them as C++."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from tests.graphs import ONE, encoder, random_codes, random_threshold, random_values
+
+from bnnc.executors.hls import HlsExecutor
+from bnnc.hls import build
+from bnnc.hls.lower import foldables
+from bnnc.ir.edge_ops import ChannelsLast, Input, Reshape, ToFloat
+from bnnc.ir.elem import B1_01, B1_PM, I8, TER, Elem, elem
+from bnnc.ir.geometry import Pads, Pair
+from bnnc.ir.graph import Graph, Level
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, TopK
+from bnnc.ir.op import Op, map_shape
+from bnnc.passes.pack import PackBits
+from bnnc.sim import simulator
+
+Folding = Mapping[str, Mapping[str, int]]
+
+
+def assert_as_sim(graph: Graph, folder: Path, folding: Folding | None = None, samples: int = 4) -> None:
+    """The project of a packed graph gives the simulator's integers, of the simulator's type."""
+    codes = random_codes(graph, samples, 7)
+    expected = simulator.run(graph, codes)
+    build.build(graph, folder, name=graph.name, golden=(codes, expected), folding=folding)
+    actual = HlsExecutor(folder, graph).run(codes)
+    assert actual.dtype == expected.dtype
+    np.testing.assert_array_equal(actual, expected)
+
+
+def write_project(graph: Graph, folder: Path, name: str = "net", **options: object) -> dict[str, object]:
+    """The project of a packed graph with two golden samples; the entry of its manifest."""
+    codes = random_codes(graph, 2, 3)
+    golden = (codes, simulator.run(graph, codes))
+    return build.build(graph, folder, name=name, golden=golden, **options)  # type: ignore[arg-type]
+
+
+def smallest_folding(graph: Graph) -> Folding:
+    return {layer.name: {"pe": 1, "simd": 1} for layer in foldables(graph)}
+
+
+def largest_folding(graph: Graph) -> Folding:
+    return {
+        layer.name: {"pe": layer.pe_choices()[-1], "simd": layer.simd_choices()[-1]}
+        for layer in foldables(graph)
+    }
+
+
+def random_folding(graph: Graph, seed: int) -> Folding:
+    rng = np.random.default_rng(seed)
+    return {
+        layer.name: {"pe": int(rng.choice(layer.pe_choices())), "simd": int(rng.choice(layer.simd_choices()))}
+        for layer in foldables(graph)
+    }
+
+
+def packed(name: str, result: Op) -> Graph:
+    return PackBits().run(Graph(name, Level.INTEGER, result))
+
+
+def map_input(rng: np.random.Generator, shape: tuple[int, int, int], kind: str = "u8") -> Op:
+    """Codes of (C, H, W), channels last."""
+    return ChannelsLast("reorder", encoder(rng, Input("x", shape), kind))
+
+
+def layer(
+    rng: np.random.Generator,
+    x: Op,
+    name: str,
+    outputs: int,
+    kernel: Pair,
+    weights: Elem,
+    result: Elem,
+    *,
+    strides: Pair = (1, 1),
+    pads: Pads = (0, 0, 0, 0),
+    pad_value: int = 0,
+    dilations: Pair = (1, 1),
+) -> Op:
+    """A convolution with steps behind it."""
+    values = random_values(rng, weights, (outputs, *kernel, map_shape(x)[2]))
+    conv = Conv2d(name, x, values, weights, strides, pads, dilations, 1, pad_value)
+    return random_threshold(rng, conv, f"{name} steps", result)
+
+
+def every_engine() -> Graph:
+    """Every unit, with odd channel counts: all element types, paddings of all values, strides, a dilation."""
+    rng = np.random.default_rng(5)
+    around = (1, 1, 1, 1)
+    x = map_input(rng, (3, 11, 10))
+    x = layer(rng, x, "u8 by b1_pm", 15, (3, 3), B1_PM, B1_PM, pads=around)
+    x = layer(rng, x, "zeros around b1_pm", 9, (3, 3), B1_PM, TER, pads=(2, 1, 0, 1), strides=(2, 1))
+    x = layer(rng, x, "-1 around ter", 10, (2, 3), B1_PM, B1_01, pads=(0, 1, 1, 1), pad_value=-1)
+    x = layer(rng, x, "-1 around b1_01", 6, (3, 2), B1_PM, elem("u3"), pads=around, pad_value=-1)
+    x = MaxPool2d("maximum of u3", x, (2, 3), (1, 2), (1, 1, 0, 1))
+    x = layer(rng, x, "u3 by ter, dilated", 7, (2, 2), TER, I8, pads=around, dilations=(2, 1))
+    x = SumPool2d("sum of i8", x, (2, 2), (2, 1), (1, 1, 0, 0))
+    table = random_values(rng, elem("i4"), (7, 50))
+    x = Table("table", x, np.arange(-90, -20, 10, np.int32), table, ONE, 2, elem("i4"))
+    x = layer(rng, x, "i4 by i8, pad 1", 8, (2, 1), I8, B1_PM, pads=(1, 0, 0, 0), pad_value=1)
+    x = MaxPool2d("maximum of b1_pm", x, (3, 3), (2, 2), around)
+    x = layer(rng, x, "+1 around b1_pm", 5, (3, 3), B1_PM, B1_01, pads=around, pad_value=1)
+    x = layer(rng, x, "b1_01 by i3", 33, map_shape(x)[:2], elem("i3"), B1_PM)
+    dense = Conv2d("last", x, random_values(rng, B1_PM, (12, 1, 1, 33)), B1_PM)
+    return packed("every engine", Reshape("vector", TopK("best", dense, 5), (5,)))
+
+
+def dense_network(sizes: tuple[int, ...], result: Elem = B1_PM) -> Graph:
+    """Dense binary layers, as in TFC."""
+    rng = np.random.default_rng(1)
+    x: Op = Reshape("flat", encoder(rng, Input("x", (sizes[0],)), "u8"), (1, 1, sizes[0]))
+    for i, size in enumerate(sizes[1:-1]):
+        x = layer(rng, x, f"fc{i}", size, (1, 1), B1_PM, result)
+    weights = random_values(rng, B1_PM, (sizes[-1], 1, 1, sizes[-2]))
+    last = Conv2d("fc_last", x, weights, B1_PM)
+    return packed("tfc", ToFloat("float", Reshape("vector", last, (sizes[-1],))))
+
+
+def convolutional_network() -> Graph:
+    """A small CNV: convolutions, pools and dense layers, all binary."""
+    rng = np.random.default_rng(2)
+    x = map_input(rng, (3, 12, 12), "i8")
+    x = layer(rng, x, "conv0", 16, (3, 3), B1_PM, B1_PM)
+    x = layer(rng, x, "conv1", 16, (3, 3), B1_PM, B1_PM)
+    x = MaxPool2d("pool1", x, (2, 2), (2, 2))
+    x = layer(rng, x, "conv2", 32, (3, 3), B1_PM, TER)
+    x = layer(rng, x, "fc0", 64, (2, 2), B1_PM, B1_PM)
+    last = Conv2d("fc1", x, random_values(rng, B1_PM, (10, 1, 1, 64)), B1_PM)
+    return packed("cnv", Reshape("vector", last, (10,)))

@@ -1,0 +1,65 @@
+"""Folding: divisors, balance, and errors for what does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.hls.projects import convolutional_network, dense_network, every_engine
+
+from bnnc.errors import BnncError
+from bnnc.hls.folding import Fold, Foldable, default_folding
+from bnnc.hls.lower import foldables, lower
+from bnnc.hls.names import Names
+
+
+def matrix(outputs: int, inputs: int, vectors: int = 1, **bits: int) -> Foldable:
+    chosen = {"x_bits": 1, "extra_bits": 0, "w_bits": 1, "y_bits": 1, **bits}
+    return Foldable("m", "m", vectors, outputs, inputs, inputs, **chosen)
+
+
+def test_words_stay_within_the_limits() -> None:
+    assert matrix(64, 256).simd_choices()[-1] == 64
+    assert matrix(64, 256, w_bits=8).simd_choices()[-1] == 8
+    assert matrix(64, 256, x_bits=4).simd_choices()[-1] == 32
+    assert matrix(64, 256, x_bits=2, extra_bits=1).simd_choices()[-1] == 32
+    assert matrix(64, 256, y_bits=10).pe_choices()[-1] == 8
+    assert matrix(7, 11, y_bits=200).pe_choices() == [1]
+
+
+def test_default_is_the_smallest_that_keeps_up() -> None:
+    slow, fast = replace(matrix(64, 512, 100), name="slow"), replace(matrix(64, 512), name="fast")
+    folds = default_folding([slow, fast], 1)
+    assert folds == {"slow": Fold(16, 64), "fast": Fold(1, 16)}
+    assert fast.cycles(Fold(1, 8)) > slow.cycles(folds["slow"]) > fast.cycles(Fold(1, 16))
+
+
+def test_no_faster_than_the_input_arrives() -> None:
+    assert default_folding([matrix(8, 8)], 64) == {"m": Fold(1, 1)}
+
+
+@pytest.mark.parametrize("graph", [dense_network((196, 64, 48, 10)), convolutional_network(), every_engine()])
+def test_default_divides(graph: object) -> None:
+    accelerator = lower(graph, Names())  # type: ignore[arg-type]
+    for layer in foldables(graph):  # type: ignore[arg-type]
+        fold = accelerator.folds[layer.name]
+        assert layer.outputs % fold.pe == 0 and layer.simd_of % fold.simd == 0
+
+
+def test_layers_are_named_as_in_the_model_or_the_sources() -> None:
+    graph = convolutional_network()
+    for name in ("conv1",):
+        assert lower(graph, Names(), {name: {"pe": 2}}).folds["conv1"].pe == 2
+    graph = every_engine()
+    assert lower(graph, Names(), {"u8 by b1_pm": {"pe": 5, "simd": 3}}).folds["u8_by_b1_pm"] == Fold(5, 3)
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    folding = {"conv1": {"pe": 3}, "nothing": {"pe": 1}, "conv2": {"simd": 0}, "fc0": {"pes": 1}}
+    with pytest.raises(BnncError) as caught:
+        lower(convolutional_network(), Names(), folding)
+    text = str(caught.value)
+    assert "folding of 'conv1': pe 3 is not possible; one of 1, 2, 4, 8, 16 is" in text
+    assert "folding of 'nothing': there is no such layer; there are conv0, conv1" in text
+    assert "folding of 'conv2': simd 0 is not possible" in text
+    assert "folding of 'fc0': unknown key 'pes'; give pe and simd" in text

@@ -1,0 +1,90 @@
+"""Layers: what is refused, what is moved, which integers a stream holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.graphs import encoder, random_values
+from tests.hls.projects import layer, map_input, packed
+
+from bnnc.errors import BnncError
+from bnnc.hls.chain import core_chain, steps_before_pools
+from bnnc.hls.lanes import BIPOLAR, Lane, lane_for, signed_bits
+from bnnc.hls.layers import MatrixLayer, PoolLayer, plan_layers
+from bnnc.hls.names import Names, identifier
+from bnnc.ir.edge_ops import EncodeInput, Input, Reshape
+from bnnc.ir.elem import B1_PM
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Threshold
+from bnnc.ir.parts import core_input
+
+ONE = np.ones((), np.float32)
+
+
+def test_float_input_without_a_domain() -> None:
+    rng = np.random.default_rng(0)
+    codes = replace(encoder(rng, Input("pixels", (6,)), "b1_pm"), is_domain=False)
+    assert isinstance(codes, EncodeInput)
+    graph = packed("g", layer(rng, Reshape("flat", codes, (1, 1, 6)), "fc", 3, (1, 1), B1_PM, B1_PM))
+    with pytest.raises(
+        BnncError, match=r"input 'pixels': .*; declare it, as in --input-domain u8:scale=1/255"
+    ):
+        core_chain(graph)
+
+
+def test_every_grouped_convolution_is_named() -> None:
+    rng = np.random.default_rng(0)
+    x = map_input(rng, (4, 5, 5))
+    for name in ("a", "b"):
+        x = Conv2d(name, x, random_values(rng, B1_PM, (4, 3, 3, 2)), B1_PM, groups=2)
+    with pytest.raises(BnncError) as caught:
+        core_chain(packed("g", x))
+    lines = str(caught.value).splitlines()
+    assert lines == [
+        f"node '{name}' (conv2d): 2 groups are not supported by target hls; use --target arm" for name in "ab"
+    ]
+
+
+@pytest.mark.parametrize(("jump", "moves"), [(2, True), (-2, False)])
+def test_rising_steps_move_in_front_of_the_maximum(jump: int, moves: bool) -> None:
+    rng = np.random.default_rng(0)
+    conv = Conv2d("conv", map_input(rng, (1, 5, 5)), random_values(rng, B1_PM, (2, 3, 3, 1)), B1_PM)
+    pool = MaxPool2d("pool", conv, (2, 2))
+    jumps = np.array([[2], [jump]], np.int32)
+    steps = Threshold("steps", pool, -jumps[:, 0] // 2, np.zeros((2, 1), np.int32), jumps, ONE, B1_PM)
+    kinds = [type(op) for op in steps_before_pools([conv, pool, steps])]
+    assert kinds == [Conv2d, *([Threshold, MaxPool2d] if moves else [MaxPool2d, Threshold])]
+    graph = packed("g", steps)
+    layers = plan_layers(core_input(graph), core_chain(graph), Names())
+    matrix = next(x for x in layers if isinstance(x, MatrixLayer))
+    assert matrix.act.lane == BIPOLAR if moves else matrix.act.lane.kind == "Signed"
+    assert sum(isinstance(x, PoolLayer) for x in layers) == 1
+
+
+def test_lanes_hold_their_integers() -> None:
+    assert lane_for(0, 1) == Lane("Unsigned", 1)
+    assert lane_for(0, 0) == Lane("Unsigned", 1)
+    assert lane_for(-1, 1) == Lane("Signed", 2)
+    assert lane_for(-128, 127) == Lane("Signed", 8)
+    assert lane_for(-128, 128) == Lane("Signed", 9)
+    assert [signed_bits(-1, 0), signed_bits(0, 0), signed_bits(-2, 1), signed_bits(0, 1)] == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("conv1", "conv1"),
+        ("/a/Conv_0", "a_Conv_0"),
+        ("9", "layer_9"),
+        ("", "layer"),
+        ("bnnc_x", "layer_bnnc_x"),
+    ],
+)
+def test_identifiers(text: str, name: str) -> None:
+    assert identifier(text) == name
+
+
+def test_names_differ_on_any_file_system() -> None:
+    names = Names()
+    assert [names.take(name) for name in ("a", "A", "a", "a_2")] == ["a", "A_2", "a_3", "a_2_2"]
