@@ -14,7 +14,7 @@ QONNX = "qonnx.custom_op.general"
 FEATURES, HIDDEN, CLASSES = 40, 33, 4
 
 
-def save_mlp(path: Path, seed: int = 1, scale: float = 0.5) -> Path:
+def save_mlp(path: Path, seed: int = 1, scale: float = 0.5, norm: bool = True) -> Path:
     """x (N, 40) -> sign -> dense 33 -> BatchNorm -> sign -> dense 4; `scale` is that of the signs."""
     rng = np.random.default_rng(seed)
     one = np.array(scale, np.float32)
@@ -35,7 +35,7 @@ def save_mlp(path: Path, seed: int = 1, scale: float = 0.5) -> Path:
         bipolar("w0", "unit", "w0_bits", "w0_sign"),
         helper.make_node("MatMul", ["bits", "w0_bits"], ["sum0"], "fc0"),
         helper.make_node("BatchNormalization", ["sum0", "gamma", "beta", "mean", "var"], ["norm"], "bn"),
-        bipolar("norm", "one", "hidden", "sign0"),
+        bipolar("norm" if norm else "sum0", "one", "hidden", "sign0"),
         bipolar("w1", "unit", "w1_bits", "w1_sign"),
         helper.make_node("MatMul", ["hidden", "w1_bits"], ["y"], "fc1"),
     ]

@@ -44,7 +44,7 @@ def verify(
     verdicts = []
     for name in names:
         if name == "source":
-            verdicts.append(_verify_source(graph, x, codes, raw, open_source(), open_executor))
+            verdicts.append(_verify_source(graph, x, codes, raw, open_source()))
         elif name == "sim":
             verdicts.append(Verdict(name, len(x), True, True, "the reference"))
         else:
@@ -63,8 +63,6 @@ def _verify_lowered(
     return Verdict(name, len(codes), False, False, f"{int((raw != actual).sum())} integers differ", located)
 
 
-def _verify_source(
-    graph: Graph, x: Array, codes: Array, raw: Array, source: SourceExecutor, open_executor: Open
-) -> Verdict:
-    result = compare_source(graph, x, codes, raw, source, open_executor)
+def _verify_source(graph: Graph, x: Array, codes: Array, raw: Array, source: SourceExecutor) -> Verdict:
+    result = compare_source(graph, x, codes, raw, source)
     return Verdict("source", len(x), result.ok, result.equal, result.text, result.mismatch)

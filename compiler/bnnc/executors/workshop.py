@@ -49,7 +49,8 @@ class Workshop:
             raise BnncError.at(str(self.network.path), "the source model is not in this archive", remedy)
         from bnnc.executors.source import SourceExecutor
 
-        return SourceExecutor(self.network.archive.onnx)
+        with errors_within(self.network.path):
+            return SourceExecutor(self.network.archive.onnx)
 
     def no_answers(self) -> Array:
         """The raw integers of an empty batch."""
