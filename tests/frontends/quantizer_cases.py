@@ -150,6 +150,24 @@ QUANTIZERS = [
         opset=21,
     ),
     Case(
+        "quantize linear clipped",
+        "q = QuantizeLinear(x, s, z) c = Clip(q, lo, hi) y = DequantizeLinear(c, s, z)",
+        "quantize_linear",
+        {"s": 0.5, "z": np.array(0, np.int8), "lo": np.array(-3, np.int8), "hi": np.array(3, np.int8)},
+    ),
+    Case(
+        "weights clipped",
+        "q = QuantizeLinear(w, s, z) c = Clip(q, lo, hi) d = DequantizeLinear(c, s, z) y = MatMul(x, d)",
+        "dense",
+        {
+            "s": 0.5,
+            "z": np.array(0, np.int8),
+            "lo": np.array(-3, np.int8),
+            "hi": np.array(3, np.int8),
+            "w": ints(4, 3),
+        },
+    ),
+    Case(
         "weights through both",
         "q = QuantizeLinear(w, s, z) d = DequantizeLinear(q, s, z) y = MatMul(x, d)",
         "dense",

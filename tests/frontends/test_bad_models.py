@@ -300,6 +300,11 @@ QUANTIZERS: list[tuple[str, Arrays, str]] = [
         {"s": 1.0, "t": 2.0},
         "scale or zero point differs from that of its QuantizeLinear",
     ),
+    (
+        "q = QuantizeLinear(x, s) c = Clip(q, lo) y = DequantizeLinear(c, s)",
+        {"s": 1.0, "lo": np.array(255, np.uint8)},
+        "clips to 255.0..inf, where the integers are 0..255",
+    ),
     ("y = DequantizeLinear(x, s)", {"s": 1.0}, "its input does not come from a QuantizeLinear"),
     ("q = QuantizeLinear(x, s) y = DequantizeLinear(q, s)", {"s": 0.0}, "scale 0.0 is not positive"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from tests.frontends.cases import Arrays
 from tests.frontends.reading import model, text
 
 
@@ -54,6 +55,33 @@ def test_zero_point_is_taken_off_the_weights() -> None:
     assert text(proto) == (
         '%1 = dense "MatMul_y" %0 {weights = dense<-128, 155> int16[2, 1], '
         "scale = dense<0.5, 2.0> float32[2]} : f32<2>"
+    )
+
+
+def test_a_factor_a_channel_goes_into_the_scale_of_the_weights() -> None:
+    arrays: Arrays = {"w": np.array([[1.0, -1.0]], np.float32), "s": 1, "c": np.array([0.3, 0.7], np.float32)}
+    proto = model("q = BipolarQuant(w, s) m = Mul(c, q) y = MatMul(x, m)", arrays, "float[N,1] x")
+    assert text(proto) == (
+        '%1 = dense "MatMul_y" %0 {weights = dense<1, -1> int8[2, 1], '
+        "scale = dense<0.30000001192092896, 0.699999988079071> float32[2]} : f32<2>"
+    )
+
+
+def test_a_factor_that_rounds_leaves_real_weights() -> None:
+    arrays: Arrays = {"w": np.arange(100, dtype=np.float32)[None] / 10, "s": 0.1, "z": 0, "b": 8, "c": 0.7}
+    proto = model("q = Quant(w, s, z, b) m = Mul(q, c) y = MatMul(x, m)", arrays, "float[N,1] x")
+    assert "float32[100, 1]" in text(proto)
+
+
+def test_clipped_integers_are_a_narrower_quantizer() -> None:
+    arrays: Arrays = {
+        "s": 0.5,
+        **{name: np.array(value, np.int8) for name, value in (("z", 0), ("lo", -3), ("hi", 3))},
+    }
+    proto = model("q = QuantizeLinear(x, s, z) c = Clip(q, lo, hi) y = DequantizeLinear(c, s, z)", arrays)
+    assert text(proto) == (
+        '%1 = quantize_linear "QuantizeLinear_q" %0 {scale = dense<0.5> float32[], '
+        "zero_point = dense<0.0> float32[], lo = -3, hi = 3} : f32<4>"
     )
 
 

@@ -11,8 +11,8 @@ from onnx import ModelProto, ValueInfoProto
 from bnnc.errors import BnncError
 from bnnc.frontends.expand import expand
 from bnnc.frontends.onnx_file import model_bytes, parse_model
-from bnnc.frontends.ort_errors import ORT_ERRORS
 from bnnc.frontends.reader import read_model
+from bnnc.frontends.sessions import ORT_ERRORS, open_session
 from bnnc.frontends.structure import input_shape, network_inputs
 from bnnc.ir.op import Array
 
@@ -95,12 +95,7 @@ def _with_outputs(model: ModelProto, tensors: set[str]) -> ModelProto:
 
 
 def _session(model: ModelProto, threads: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = options.inter_op_num_threads = threads
-    options.use_deterministic_compute = True
-    options.log_severity_level = 4
     try:
-        return ort.InferenceSession(model_bytes(model), options, ["CPUExecutionProvider"])
+        return open_session(model_bytes(model), threads)
     except ORT_ERRORS as error:
         raise BnncError(f"onnxruntime cannot load the model ({error})") from error

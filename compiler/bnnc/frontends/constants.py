@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped,unused-ignore]
 from onnx import GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto, helper
 
 from bnnc.frontends.node import Node
-from bnnc.frontends.ort_errors import ORT_ERRORS
+from bnnc.frontends.sessions import ORT_ERRORS, open_session
 from bnnc.frontends.values import Const, drop_uniform_axes
 from bnnc.ir.op import Array
 
@@ -44,7 +43,7 @@ def fold(node: Node) -> Const:
     first = inputs[0] if inputs else None
     if first is not None and first.codes is not None and node.op_type in _MOVING.split():
         return _moved(node, first, folded, arrays[1:])
-    return folded
+    return _rescaled(node, inputs, folded) or folded
 
 
 def _moved(node: Node, const: Const, folded: Const, rest: list[Array | None]) -> Const:
@@ -55,13 +54,27 @@ def _moved(node: Node, const: Const, folded: Const, rest: list[Array | None]) ->
     return Const(folded.array, _evaluate(node, [const.codes, *rest]), moved_scale)
 
 
+def _rescaled(node: Node, inputs: list[Const | None], folded: Const) -> Const | None:
+    """A quantized constant times or by another constant (an alpha), where that is but another scale."""
+    if node.op_type not in ("Mul", "Div") or len(inputs) != 2:
+        return None
+    position = 0 if inputs[0] is not None and inputs[0].codes is not None else 1
+    const = inputs[position]
+    if const is None or const.codes is None or const.scale is None or (position and node.op_type == "Div"):
+        return None
+    arrays = [None if each is None else each.array for each in inputs]
+    arrays[position] = const.scale
+    scale = _evaluate(node, arrays)
+    if const.codes.shape != folded.array.shape or scale.ndim != const.codes.ndim or not (scale > 0).all():
+        return None
+    if not np.array_equal(const.codes.astype(np.float32) * scale, folded.array):
+        return None
+    return Const(folded.array, const.codes, drop_uniform_axes(scale))
+
+
 def _evaluate(node: Node, arrays: list[Array | None]) -> Array:
     try:
-        options = ort.SessionOptions()
-        options.log_severity_level = 4
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        model = _single_node(node, arrays)
-        session = ort.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        session = open_session(_single_node(node, arrays).SerializeToString())
         feeds = {f"i{i}": array for i, array in enumerate(arrays) if array is not None}
         result = session.run(["y"], feeds)[0]
     except ORT_ERRORS as error:

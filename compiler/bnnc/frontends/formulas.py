@@ -43,7 +43,8 @@ class Grid:
 
 def quant_codes(x: Array, scale: Array, zero_point: Array, grid: Grid) -> Array:
     """float32 codes, zero point still in: rounding(clamp(x / scale + zero_point))."""
-    y = x / scale + zero_point
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = x / scale + zero_point
     if grid.is_bipolar:
         return bipolar_codes(y)
     lo, hi = (np.float32(bound) for bound in grid.code_range)
@@ -59,10 +60,13 @@ def bipolar_codes(x: Array) -> Array:
 
 def trunc(x: Array, scale: Array, zero_point: Array, dropped_bits: int, rounding: str) -> Array:
     """QONNX Trunc (version 1)."""
-    y = np.round(x / scale + zero_point) / np.float32(2.0**dropped_bits)
-    return (ROUNDINGS[rounding](y) - zero_point) * scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = np.round(x / scale + zero_point) / np.float32(2.0**dropped_bits)
+        return (ROUNDINGS[rounding](y) - zero_point) * scale
 
 
 def linear_codes(x: Array, scale: Array, zero_point: Array, lo: int, hi: int) -> Array:
     """int64 codes of ONNX QuantizeLinear, zero point still in."""
-    return np.clip(np.round(x / scale).astype(np.float64) + zero_point, lo, hi).astype(np.int64)
+    with np.errstate(over="ignore"):
+        steps = np.round(x / scale).astype(np.float64)
+    return np.clip(steps + zero_point, lo, hi).astype(np.int64)

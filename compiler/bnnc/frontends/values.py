@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnnc.ir.op import Array, Op
+from bnnc.ir.source_ops import QuantizeLinear
 
 BATCH = 2**31 - 19
 """Stands for the batch size in shapes that the graph computes: a prime no real dimension equals."""
@@ -30,7 +31,7 @@ class Const:
 class Levels:
     """Integers that a QuantizeLinear gives; `real`: the numbers that its DequantizeLinear makes of them."""
 
-    real: Op
+    real: QuantizeLinear
     scale: Array
     zero_point: Array
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from onnx import TensorProto
 
 from bnnc.frontends.broadcast import channel_constant
 from bnnc.frontends.node import Node
-from bnnc.frontends.values import Comparison, Const, Value, f32
+from bnnc.frontends.values import Comparison, Const, Levels, Value, f32
 from bnnc.ir import source_ops as s
 from bnnc.ir.op import Array, Op
 
@@ -96,7 +97,18 @@ def clip(node: Node) -> Value:
         lo = _bound(node, 1, -math.inf)
         hi = _bound(node, 2, math.inf)
     node.require(lo <= hi, f"clips to {lo}..{hi}, an empty range")
+    value = node.value(0)
+    if isinstance(value, Levels):
+        return _clipped_levels(node, value, lo, hi)
     return s.Clip(node.name, node.feature(), lo, hi)
+
+
+def _clipped_levels(node: Node, levels: Levels, lo: float, hi: float) -> Levels:
+    """Clip between QuantizeLinear and DequantizeLinear: fewer bits than the type has (Brevitas' QCDQ)."""
+    real = levels.real
+    inner = replace(real, lo=int(max(lo, real.lo)), hi=int(min(hi, real.hi)))
+    node.require(inner.lo < inner.hi, f"clips to {lo}..{hi}, where the integers are {real.lo}..{real.hi}")
+    return replace(levels, real=inner)
 
 
 def _bound(node: Node, index: int, default: float) -> float:

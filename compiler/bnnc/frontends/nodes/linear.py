@@ -72,7 +72,9 @@ def gemm(node: Node) -> Value:
         y = s.Mul(node.derived("alpha"), y, f32(alpha))
     if not node.has(2) or beta == 0:
         return y
-    bias = np.float32(beta) * node.reals(2, "the bias")
+    with np.errstate(over="ignore"):
+        bias = np.float32(beta) * node.reals(2, "the bias")
+    node.require(bool(np.isfinite(bias).all()), "beta * bias is not finite")
     return s.Add(node.derived("bias"), y, channel_constant(node, bias, y, "the bias"))
 
 

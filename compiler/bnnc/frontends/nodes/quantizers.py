@@ -13,6 +13,7 @@ from bnnc.ir.edge_ops import Reshape
 from bnnc.ir.op import Array, Op
 
 MAX_BITS = 24  # wider codes are not exact in float32
+MAX_CODE = 2.0**31  # larger integers are not kept
 
 
 def quant(node: Node) -> Value:
@@ -60,7 +61,9 @@ def _clamped_truncation(node: Node) -> Value:
     x = node.feature()
     scale, zero_point = _channelwise(node, x, _scale(node), _zero_point(node, 2))
     out_scale = channel_constant(node, _scale(node, 4), x, "the output scale")
-    step = np.float32(2) ** np.round(np.log2(out_scale / scale)).astype(np.float32)
+    with np.errstate(all="ignore"):
+        step = np.float32(2) ** np.round(np.log2(out_scale / scale)).astype(np.float32)
+    node.require(bool((np.isfinite(step) & (step > 0)).all()), "its two scales are too far apart")
     signed, narrow = bool(node.int_attribute("signed", 1)), bool(node.int_attribute("narrow", 0))
     bits, rounding = _bits(node, 5), _rounding(node, "FLOOR")
     codes = s.Round(node.derived("codes"), _shift(node, s.Div(node.derived("scaled"), x, scale), zero_point))
@@ -121,9 +124,12 @@ def _weights(node: Node, *parameters: Array) -> Array:
 
 def quantized(codes: Array, scale: Array) -> Const:
     """The constant codes * scale, codes being integers in float32 to which the scale broadcasts."""
-    array = codes * scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = np.asarray(codes * scale, np.float32)
+    if not (np.abs(codes) <= MAX_CODE).all():
+        return Const(array)
     full = scale.reshape((1,) * (codes.ndim - scale.ndim) + scale.shape)
-    return Const(array.astype(np.float32), codes.astype(np.int64), drop_uniform_axes(full))
+    return Const(array, codes.astype(np.int64), drop_uniform_axes(full))
 
 
 def _scale(node: Node, index: int = 1) -> Array:
@@ -143,7 +149,7 @@ def _zero_point(node: Node, index: int) -> Array:
 def _bits(node: Node, index: int) -> int:
     bits = node.number(index, "the bit width")
     node.require(bits >= 1 and bits == int(bits), f"bit width {bits:g} is not a whole number above 0")
-    node.require(bits <= 64, f"bit width {bits:g} is too large")
+    node.require(bits <= 32, f"bit width {bits:g} is too large")
     return int(bits)
 
 
