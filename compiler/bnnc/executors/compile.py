@@ -25,7 +25,7 @@ def compile_network(network: Network, target: BuildTarget, x: Array, folder: Pat
     x float32 (N, *input): the samples whose answers become golden vectors of the artefact's own test.
     """
     graph = network.graph
-    _log.info("building %s for %s", graph.name, target)
+    _log.info("building %s for %s %s", graph.name, target.kind, target.cpu)
     with errors_within(network.path):
         details = build_executor(graph, target, folder, x)
     save_archive(Archive(graph, network.archive.onnx), folder / ARCHIVE)
