@@ -9,8 +9,8 @@ from typing import Any
 
 from bnnc.errors import BnncError
 from bnnc.executors import cache
-from bnnc.executors.manifest import file_digests
-from bnnc.executors.registry import BuildTarget, Executor
+from bnnc.executors.manifest import MANIFEST, file_digests, read_manifest
+from bnnc.executors.registry import BuildTarget, Executor, check_runs_here
 from bnnc.executors.samples import generated_samples
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
@@ -54,6 +54,8 @@ def open_built(name: str, graph: Graph, folder: Path, cache_root: Path) -> Execu
         case "host":
             from bnnc.executors.native import HostExecutor
 
+            if (folder / MANIFEST).is_file():
+                check_runs_here(read_manifest(folder).cpu)
             return HostExecutor(graph, folder)
         case "arm":
             from bnnc.executors.native import ArmExecutor

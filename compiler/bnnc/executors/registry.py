@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.ir.op import Array
-from bnnc.targets import Target, target
+from bnnc.targets import Target, cpu_names, target
 
 Progress = Callable[[int], None]
 EXECUTORS = ("source", "sim", "host", "arm", "hls")
@@ -51,6 +51,14 @@ def build_target(kind: str, cpu: str | None = None) -> BuildTarget:
             return BuildTarget(kind)
         case _:
             raise BnncError.at("", f"unknown target {kind!r}", f"there are {', '.join(TARGETS)}")
+
+
+def check_runs_here(cpu: str) -> None:
+    """BnncError when this machine cannot execute host programs for `cpu`: they would crash."""
+    names, native = cpu_names("host"), target("host").name
+    if cpu != native and (cpu not in names or names.index(cpu) > names.index(native)):
+        remedy = "run it where it is meant to run, or leave --cpu out"
+        raise BnncError.at("target host", f"compiled for CPU {cpu!r}, and this machine is {native!r}", remedy)
 
 
 def check_executors(names: Iterable[str]) -> tuple[str, ...]:
