@@ -9,6 +9,7 @@ from pathlib import Path
 from bnnc.arm.layout import Layout, lay_out
 from bnnc.arm.project import Golden, Project, object_of, project, write_sources
 from bnnc.arm.toolchain import Toolchain, cross_toolchain, native_toolchain
+from bnnc.errors import BnncError
 from bnnc.ir.graph import Graph
 from bnnc.schedule.memory import plan
 from bnnc.schedule.stages import Stage, stages
@@ -41,8 +42,10 @@ class Built:
 def build(graph: Graph, target: Target, out: Path, golden: Golden) -> Built:
     """Fill the empty folder `out`. The same input gives the same bytes.
 
-    Raises BnncError when a compiler is missing, before anything costly is done.
+    Raises BnncError when there is no golden sample or no compiler, before anything costly is done.
     """
+    if len(golden.codes) == 0:
+        raise BnncError.at("", "no sample for the program's self-test", "give at least one")
     tools = toolchain(target)
     steps = program_stages(graph)
     return assemble(graph, steps, compile_kernels(steps, target), target, tools, golden, out)

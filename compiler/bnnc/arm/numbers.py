@@ -8,7 +8,7 @@ import numpy as np
 
 from bnnc.ir.op import Array
 
-PER_LINE = 12
+_LINE = 100  # characters, about
 
 
 def float_literal(value: float) -> str:
@@ -32,5 +32,6 @@ def initializer(array: Array) -> str:
 def _lines(numbers: Array) -> str:
     literal = float_literal if numbers.dtype == np.float32 else repr
     texts = [literal(number) for number in numbers.tolist()]
-    lines = (", ".join(texts[i : i + PER_LINE]) for i in range(0, len(texts), PER_LINE))
+    per_line = _LINE // (2 + max(map(len, texts)))
+    lines = (", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line))
     return ",\n     ".join(lines)
