@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tvm import tirx
 
-from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, local, loop, splat
+from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, loop, splat
 from bnnc.arm.kernels.epilogue import Epilogue
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.op import Op, map_shape, packed_of, tensor_of

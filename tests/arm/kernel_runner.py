@@ -1,0 +1,159 @@
+"""Kernels on their own: stages compiled, linked and called, on this machine or in an emulated AArch64 core."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from bnnc.arm.codegen import CompiledStages, StageFunction, compile_stages
+from bnnc.arm.emulate import Core, load_image
+from bnnc.arm.toolchain import cross_toolchain, native_toolchain
+from bnnc.ir.edge_ops import EncodeInput, Input
+from bnnc.ir.elem import B1_PM, Elem
+from bnnc.ir.op import Array, Op
+from bnnc.ir.packed_ops import Pack
+from bnnc.ir.types import Packed
+from bnnc.schedule.stages import Stage
+from bnnc.sim.simulator import evaluate
+from bnnc.targets import Target
+
+GUARD = 256  # bytes behind every buffer that have to stay as they are
+FILL = 0xA5
+_BASE, _STACK = 0x4000_0000, 0x7000_0000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stage and what it reads."""
+
+    ops: tuple[Op, ...]
+    x: Array
+
+    @cached_property
+    def wanted(self) -> Array:
+        """What the simulator answers."""
+        value = self.x[None]
+        for op in self.ops:
+            value = evaluate(op, value)
+        return np.asarray(value[0])
+
+
+def values_of(kind: Elem, shape: tuple[int, ...]) -> EncodeInput:
+    """An operation whose result are codes of that kind and shape."""
+    step = 2 if kind == B1_PM else 1
+    cuts = np.arange(kind.lo, kind.hi, step, dtype=np.float32)[None] + np.float32(0.5)
+    none = np.zeros((0, 2), np.float32)
+    return EncodeInput("codes", Input("x", shape), cuts, none[:, :0], none, np.float32(1), kind.lo, kind)
+
+
+def planes_of(kind: Elem, shape: tuple[int, int, int]) -> Pack:
+    """The same as bit planes."""
+    return Pack("planes", values_of(kind, shape))
+
+
+def run_cases(cases: Sequence[Case], target: Target) -> list[Array]:
+    """The result of every case, all of them compiled into one object."""
+    stages = [Stage(f"s{i:02d}", case.ops) for i, case in enumerate(cases)]
+    compiled = compile_stages(stages, target)
+    machine = HostMachine(compiled) if target.kind == "host" else ArmMachine(compiled)
+    return [machine.run(f, case) for f, case in zip(compiled.functions, cases, strict=True)]
+
+
+class HostMachine:
+    """This machine, by way of a shared library."""
+
+    def __init__(self, compiled: CompiledStages) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "stages.o").write_bytes(compiled.object_file)
+            native_toolchain().link(Path(folder), ["stages.o"], "stages.so", "-shared")
+            self._library = ctypes.CDLL(str(Path(folder) / "stages.so"))
+
+    def run(self, function: StageFunction, case: Case) -> Array:
+        wanted = case.wanted
+        blocks = [
+            _block(np.ascontiguousarray(case.x).tobytes(), 0),
+            _block(b"", wanted.nbytes),
+            _block(b"", function.scratch_bytes),
+            _block(function.constants, 0),
+        ]
+        self._library[function.name](*(ctypes.c_void_p(b.ctypes.data) for b in blocks))
+        for block in blocks:
+            assert (block[-GUARD:] == FILL).all(), f"{function.name} wrote past a buffer"
+        return blocks[1][:-GUARD].copy().view(wanted.dtype).reshape(wanted.shape)
+
+
+class ArmMachine:
+    """An emulated core."""
+
+    def __init__(self, compiled: CompiledStages) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "stages.o").write_bytes(compiled.object_file)
+            (Path(folder) / "main.c").write_text("int main(void) { return 0; }\n")
+            tools = cross_toolchain("aarch64-linux-musl")
+            command = [*tools.cc, "-static", "-Wl,--no-gc-sections", "-o", "stages.elf", "main.c", "stages.o"]
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+            self._core = Core(load_image(Path(folder) / "stages.elf"))
+            self._functions = _symbols(Path(folder) / "stages.elf")
+        self._core.uc.mem_map(_BASE, 1 << 24)
+
+    def run(self, function: StageFunction, case: Case) -> Array:
+        from unicorn.arm64_const import (
+            UC_ARM64_REG_SP,
+            UC_ARM64_REG_X0,
+            UC_ARM64_REG_X1,
+            UC_ARM64_REG_X2,
+            UC_ARM64_REG_X3,
+            UC_ARM64_REG_X30,
+        )
+
+        wanted, uc = case.wanted, self._core.uc
+        x = np.ascontiguousarray(case.x).tobytes()
+        sizes = [len(x), wanted.nbytes, function.scratch_bytes, len(function.constants)]
+        starts = [_BASE]
+        for size in sizes:
+            starts.append(-(-(starts[-1] + size + GUARD) // 64) * 64)
+        self._core.write(_BASE, bytes([FILL]) * (starts[-1] - _BASE))
+        self._core.write(starts[0], x)
+        self._core.write(starts[3], function.constants)
+        pointers = (UC_ARM64_REG_X0, UC_ARM64_REG_X1, UC_ARM64_REG_X2, UC_ARM64_REG_X3)
+        for register, start in zip(pointers, starts, strict=False):
+            uc.reg_write(register, start)
+        uc.reg_write(UC_ARM64_REG_SP, _STACK - 4096)
+        uc.reg_write(UC_ARM64_REG_X30, _STACK - 64)
+        uc.emu_start(self._functions[function.name], _STACK - 64)
+        for start, size in zip(starts, sizes, strict=False):
+            assert self._core.read(start + size, GUARD) == bytes([FILL]) * GUARD, (
+                f"{function.name} wrote past"
+            )
+        result = np.frombuffer(self._core.read(starts[1], wanted.nbytes), wanted.dtype)
+        return result.reshape(wanted.shape)
+
+
+def _symbols(program: Path) -> dict[str, int]:
+    from elftools.elf.elffile import ELFFile
+
+    with program.open("rb") as file:
+        table = ELFFile(file).get_section_by_name(".symtab")
+        return {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()}
+
+
+def _block(data: bytes, size: int) -> Array:
+    """Bytes at a 64-byte boundary, then the guard."""
+    size = max(size, len(data))
+    room = np.full(size + GUARD + 64, FILL, np.uint8)
+    start = -room.ctypes.data % 64
+    block = room[start : start + size + GUARD]
+    block[: len(data)] = np.frombuffer(data, np.uint8)
+    return block
+
+
+def shape_of(op: Op) -> tuple[int, ...]:
+    """The shape of an operation's value in memory."""
+    return op.type.storage_shape if isinstance(op.type, Packed) else op.type.shape
