@@ -54,6 +54,7 @@ def main() -> None:
     print()
     print(f"{'executor':10}{'images':>8}{'bits agree':>12}{'correct':>9}   what ran")
     agree = [report(run, results[run.executor], results["source"], labels) for run in RUNS]
+    print(f"bits agree: {'yes' if all(agree) else 'no'}")
     if not all(agree):
         sys.exit("the executors disagree")
 
