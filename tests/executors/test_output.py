@@ -85,6 +85,19 @@ def test_force_leaves_the_old_folder_when_it_fails(tmp_path: Path) -> None:
     assert (out / "x").read_text() == "old"
 
 
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    with new_file(Path("/dev/null")) as staged:
+        staged.write_text("1")
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("place", ["/proc/bnnc", "/dev/null/bnnc", "x" * 300])
+def test_places_that_take_no_folder_are_named(tmp_path: Path, place: str) -> None:
+    with pytest.raises(BnncError, match="cannot write the output"), new_folder(tmp_path / place):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_unwritable_parent_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,7 +62,7 @@ def open_network(path: Path, domain: str | None, cache_root: Path) -> Network:
     """Read a model file or a compiled folder. BnncError when it is neither, or has another input domain."""
     if domain:
         lower_options(domain)  # a mistake in it is an error whether or not anything has to be lowered
-    if not path.exists():
+    if not os.path.exists(path):
         raise BnncError.at(str(path), "there is no such file or folder")
     if path.is_dir():
         return _open_folder(path, domain, cache_root)

@@ -13,10 +13,8 @@ from pathlib import Path
 from bnnc.errors import BnncError
 from bnnc.executors.manifest import MANIFEST, read_manifest
 
-_UNWRITABLE = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
-    *(errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG),
-)
+# What a file system may refuse while an output is written.
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG)
 
 
 @contextmanager
@@ -40,10 +38,15 @@ def new_folder(target: Path, force: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def new_file(target: Path) -> Iterator[Path]:
-    """A path that becomes `target` when the block ends well."""
-    target = target.resolve()
+    """A path that becomes `target` when the block ends well; a device or a pipe gets the bytes."""
     if target.is_dir():
         raise BnncError.at(str(target), "the output is a folder", "give the name of a file")
+    if os.path.exists(target) and not target.is_file():
+        with tempfile.TemporaryDirectory(prefix="bnnc-") as folder:
+            yield Path(folder) / target.name
+            target.write_bytes((Path(folder) / target.name).read_bytes())
+        return
+    target = target.resolve()
     with _beside(target) as temporary:
         yield temporary / target.name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,19 +57,30 @@ def new_file(target: Path) -> Iterator[Path]:
 def _beside(target: Path) -> Iterator[Path]:
     """A temporary folder on the file system where `target` will be."""
     try:
-        existing = next(parent for parent in target.parents if parent.exists())
-        with tempfile.TemporaryDirectory(dir=existing, prefix=".bnnc-") as temporary:
-            yield Path(temporary)
+        existing = next(parent for parent in target.parents if os.path.exists(parent))
+        temporary = Path(tempfile.mkdtemp(dir=existing, prefix=".bnnc-"))
     except OSError as error:
-        if error.errno not in _UNWRITABLE:
+        raise _unwritable(target, error) from error
+    try:
+        yield temporary
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
             raise
-        raise BnncError.at(str(target), f"cannot write the output ({error.strerror})") from error
+        raise _unwritable(target, error) from error
+    finally:
+        shutil.rmtree(temporary)
+
+
+def _unwritable(target: Path, error: OSError) -> BnncError:
+    return BnncError.at(str(target), f"cannot write the output ({error.strerror})")
 
 
 def _check_replaceable(target: Path, force: bool) -> None:
-    if target.exists() and not target.is_dir():
+    if not os.path.exists(target):  # False too where the name is impossible
+        return
+    if not target.is_dir():
         raise BnncError.at(str(target), "the output folder is a file", "give another -o")
-    if not target.is_dir() or not _entries(target):
+    if not _entries(target):
         return
     if not force:
         remedy = "give another -o, or --force to replace what bnnc made there"
