@@ -184,7 +184,7 @@ def test_the_library_gives_the_simulators_integers(kind: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["../../x", 'a "b" \\', "*/ #error", "模型", "3 layers %s %n", "main"])
 def test_any_name_builds(name: str, tmp_path: Path) -> None:
-    built = build(tiny.dense(name), tmp_path)
+    built = build(tiny.dense(name, layer=name), tmp_path)
     assert built.call("--self-test").returncode == 0
     assert all(path.resolve().is_relative_to(built.folder) for path in built.folder.rglob("*"))
 

@@ -36,12 +36,19 @@ def encoder(x: Op, kind: Elem, first: int, last: int) -> EncodeInput:
     return EncodeInput("in", x, cuts.astype(np.float32), NO_FLOATS, NO_FLOATS, np.float32(1), first, kind)
 
 
-def dense(name: str = "tiny", kind: str = "u8", features: int = 17, outputs: int = 3, seed: int = 0) -> Graph:
+def dense(
+    name: str = "tiny",
+    kind: str = "u8",
+    features: int = 17,
+    outputs: int = 3,
+    seed: int = 0,
+    layer: str = "fc",
+) -> Graph:
     """y = 0.25 * (W x) - 1 with W of i8."""
     rng = np.random.default_rng(seed)
     codes = encoder(Input("x", (features,)), elem(kind), *_range(kind))
     weights = rng.integers(-128, 128, (outputs, 1, 1, features), np.int8)
-    core = Conv2d("fc", Reshape("flat", codes, (1, 1, features)), weights, I8)
+    core = Conv2d(layer, Reshape("flat", codes, (1, 1, features)), weights, I8)
     scaled = Mul("scale", ToFloat("real", Reshape("vector", core, (outputs,))), np.float32(0.25))
     return Graph(name, Level.PACKED, Add("bias", scaled, np.float32(-1)))
 
