@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.hls.projects import (
-    convolutional_network,
     dense_network,
     every_engine,
     layer,
@@ -115,7 +114,7 @@ def test_no_warning_of_a_strict_compiler(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("cpp")
 def test_test_bench_names_the_first_difference(tmp_path: Path) -> None:
-    write_project(convolutional_network(), tmp_path)
+    write_project(dense_network((8, 4, 2)), tmp_path)
     assert csim.csim(tmp_path).strip() == "PASS: 2 samples, every result as expected"
     golden = tmp_path / "tb" / "golden.h"
     head, raw = golden.read_text().split("golden_raw")

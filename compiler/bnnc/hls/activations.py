@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 
 import numpy as np
 
+from bnnc.hls.cpp import struct
 from bnnc.hls.lanes import Lane, lane_of, signed_bits
 from bnnc.hls.roms import Reader, Rom, rom
 from bnnc.ir.integer_ops import Table, Threshold
@@ -61,7 +61,7 @@ def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) ->
     head = [f"typedef {act.lane.cpp} Y;", f"typedef ap_uint<{lanes * act.lane.bits}> out_t;"]
     match act.op:
         case None:
-            return ActivationText(f"bnnc::Keep<{name}>", "activation", _struct(name, head, []), "")
+            return ActivationText(f"bnnc::Keep<{name}>", "activation", struct(name, "\n".join(head)), "")
         case Table() as table:
             return _table_text(table, act.lane, name, lanes, (lo, hi), head)
         case Threshold() as threshold:
@@ -169,10 +169,5 @@ def _rows(values: Array, lanes: int) -> Array:
 
 
 def _text(type_: str, engine: str, name: str, fields: list[str], roms: list[Rom]) -> ActivationText:
-    functions = [r.function for r in roms]
-    return ActivationText(type_, engine, _struct(name, fields, functions), "".join(r.arrays for r in roms))
-
-
-def _struct(name: str, fields: list[str], functions: list[str]) -> str:
-    members = "\n\n".join(["\n".join(fields), *functions])
-    return f"struct {name} {{\n{textwrap.indent(members, '    ')}\n}};\n"
+    text = struct(name, "\n".join(fields), *(r.function for r in roms))
+    return ActivationText(type_, engine, text, "".join(r.arrays for r in roms))

@@ -22,7 +22,6 @@ from bnnc.resources import templates
 
 DEFAULT_PART = "xc7z020clg400-1"
 DEFAULT_CLOCK_MHZ = 100.0
-FIFO_DEPTH = 2
 OUT_BITS = 32
 ALWAYS = ("tools", "values")
 NEEDED_BY = {"mvtu": ("dot",)}
@@ -84,7 +83,6 @@ def _values(graph: Graph, acc: Accelerator, project: str, part: str, clock_mhz: 
         "out_shape": _shape(result.type.shape),
         "code_type": f"{encoder.elem.dtype.name}_t",
         "guard": f"{project.upper()}_H",
-        "fifo_depth": FIFO_DEPTH,
         "slowest": slowest,
         "rate": int(clock_mhz * 1e6 / slowest),
         "part": part,

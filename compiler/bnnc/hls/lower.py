@@ -19,7 +19,8 @@ from bnnc.hls.layers import (
     input_wire,
     plan_layers,
 )
-from bnnc.hls.matrix import Matrix, matrix_unit
+from bnnc.hls.matrix import Matrix
+from bnnc.hls.mvtu import matrix_unit
 from bnnc.hls.names import Names
 from bnnc.hls.small_units import map_unit, pool_unit, pooled_wire, top_k_unit, transpose_unit
 from bnnc.hls.units import Chain, Unit
@@ -109,7 +110,7 @@ def _add_matrix(layer: MatrixLayer, chain: Chain, fold: Fold) -> None:
     if m.needs_window:
         chain.add(_matrix_window(m, chain, name, fold.simd))
     unit = chain.names.take(f"{name}_mvtu")
-    chain.add(matrix_unit(m, layer.act, unit, fold.pe, fold.simd))
+    chain.add(matrix_unit(m, layer.act, unit, fold))
 
 
 def _add_recoding(m: Matrix, chain: Chain, name: str) -> None:
@@ -176,4 +177,5 @@ def _window_unit(window: Window, chain: Chain, layer: str, outside: int | None) 
         words=window.out_words,
         cycles=window.steps,
         parameters=window_struct(name, window, wire.lanes, wire.lane, outside),
+        fifo=max(2, window.shape[1] * window.words),
     )

@@ -1,18 +1,12 @@
-"""Convolutions and dense layers as matrix-vector-threshold units."""
+"""Convolutions and dense layers as matrices that multiply the vectors of a stream."""
 
 from __future__ import annotations
 
-import math
-import textwrap
 from dataclasses import dataclass
 
 import numpy as np
 
-from bnnc.hls.activations import Activation, activation_text
-from bnnc.hls.lanes import BIPOLAR, Lane, Wire, lane_for, lane_of, signed_bits
-from bnnc.hls.roms import Reader, rom
-from bnnc.hls.small_units import counts_lines
-from bnnc.hls.units import Unit
+from bnnc.hls.lanes import BIPOLAR, Lane, Wire, lane_for, lane_of
 from bnnc.hls.window import needs_window
 from bnnc.ir.geometry import Pair
 from bnnc.ir.integer_ops import Conv2d
@@ -64,72 +58,31 @@ class Matrix:
 
 
 def matrix_of(conv: Conv, wire: Wire) -> Matrix:
+    """The matrix of a convolution over the map on `wire`."""
     values, w = _weights(conv)
-    height, width, channels = map_shape(conv.x)
-    out_height, out_width, _ = map_shape(conv)
-    padded = any(conv.pads)
-    lo, hi = (min(wire.lo, conv.pad_value), max(wire.hi, conv.pad_value)) if padded else (wire.lo, wire.hi)
-    has_valid = padded and wire.lane == BIPOLAR and conv.pad_value == 0
-    fits = wire.lane == BIPOLAR and (has_valid or abs(conv.pad_value) == 1 or not padded)
-    x = wire.lane if fits or (wire.lo, wire.hi) == (lo, hi) else lane_for(lo, hi)
-    products = np.stack([values * lo, values * hi, 0 * values])
     flat = values.reshape(len(values), -1)
+    padding = {conv.pad_value} if any(conv.pads) else set()
+    lo, hi = min(wire.lo, *padding, wire.hi), max(wire.lo, *padding, wire.hi)
+    ends = np.stack([flat * lo, flat * hi, 0 * flat])
+    has_valid = wire.lane == BIPOLAR and 0 in padding
     return Matrix(
-        conv,
-        flat,
-        w,
-        x,
-        has_valid,
-        channels,
-        out_height * out_width,
-        int(products.min(axis=0).reshape(flat.shape).sum(axis=1).min()),
-        int(products.max(axis=0).reshape(flat.shape).sum(axis=1).max()),
+        conv=conv,
+        weights=flat,
+        w=w,
+        x=wire.lane if has_valid else _lane_with(wire, padding),
+        has_valid=has_valid,
+        channels=map_shape(conv.x)[2],
+        vectors=map_shape(conv)[0] * map_shape(conv)[1],
+        lo=int(ends.min(axis=0).sum(axis=1).min()),
+        hi=int(ends.max(axis=0).sum(axis=1).max()),
     )
 
 
-def matrix_unit(m: Matrix, act: Activation, name: str, pe: int, simd: int) -> Unit:
-    """The unit behind a stream of words of `simd` lanes."""
-    outputs, inputs = m.shape
-    folds, words = outputs // pe, inputs // simd
-    act_text = activation_text(act, name, pe, m.lo, m.hi)
-    weights = rom(
-        name,
-        Reader("weights_t", "weights", ("pe", "word"), "pe", "word"),
-        _weight_words(m, pe, simd),
-        hexadecimal=True,
-    )
-    counts = counts_lines(simd * m.x.bits if m.has_valid else None)
-    fields = [
-        f"typedef {m.x.cpp} X;",
-        f"typedef {m.w.cpp} W;",
-        f"typedef ap_uint<{m.in_bits(simd)}> in_t;",
-        f"typedef ap_uint<{simd * m.w.bits}> weights_t;",
-        f"typedef ap_int<{signed_bits(m.lo, m.hi)}> sum_t;",
-        f"static const int VECTORS = {m.vectors}, FOLDS = {folds}, WORDS = {words};",
-        f"static const int PE = {pe}, SIMD = {simd};",
-    ]
-    members = "\n\n".join(["\n".join(fields), "\n".join(counts), weights.function])
-    cycles = m.vectors * folds * words
-    return Unit(
-        name=name,
-        comment=_description(m, act, pe, simd, cycles),
-        engines=("mvtu", act_text.engine),
-        call=f"bnnc::mvtu<{name}_matrix, {act_text.type}>",
-        wire=Wire(act.lane, pe, m.vectors * outputs, act.lo, act.hi),
-        in_bits=m.in_bits(simd),
-        out_bits=pe * act.lane.bits,
-        words=m.vectors * folds,
-        cycles=cycles,
-        parameters=f"struct {name}_matrix {{\n{textwrap.indent(members, '    ')}\n}};\n\n{act_text.struct}",
-        rom=weights.arrays + act_text.arrays,
-    )
-
-
-def _description(m: Matrix, act: Activation, pe: int, simd: int, cycles: int) -> str:
-    outputs, inputs = m.shape
-    size = f"{outputs} x {inputs} matrix, {m.vectors} vector{'s' if m.vectors > 1 else ''}"
-    elements = f"{m.conv.x.type.elem} by {m.weight_name} to {act.lane.bits} bits"
-    return f"{size}, {elements}, PE {pe}, SIMD {simd}, {cycles} cycles"
+def _lane_with(wire: Wire, padding: set[int]) -> Lane:
+    """The lane of a map that holds the padding as well."""
+    lo, hi = min(wire.lo, *padding, wire.hi), max(wire.lo, *padding, wire.hi)
+    held = padding <= {-1, 1} if wire.lane == BIPOLAR else (lo, hi) == (wire.lo, wire.hi)
+    return wire.lane if held else lane_for(lo, hi)
 
 
 def _weights(conv: Conv) -> tuple[Array, Lane]:
@@ -141,12 +94,3 @@ def _weights(conv: Conv) -> tuple[Array, Lane]:
             return weight_values(conv).astype(np.int64), BIPOLAR
         case BitConv2d():
             return weight_values(conv).astype(np.int64), lane_of(conv.weight_elem)
-
-
-def _weight_words(m: Matrix, pe: int, simd: int) -> Array:
-    """uint64 (pe, folds * words): row p has the words of outputs p, pe + p, 2 * pe + p, .., lane 0 lowest."""
-    outputs, inputs = m.shape
-    codes = m.w.codes(m.weights).reshape(outputs // pe, pe, inputs // simd, simd)
-    shifts = np.arange(simd, dtype=np.uint64) * np.uint64(m.w.bits)
-    words: Array = np.bitwise_or.reduce(codes << shifts, axis=-1)
-    return words.transpose(1, 0, 2).reshape(pe, math.prod(words.shape) // pe)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import textwrap
 
 from bnnc.hls.activations import Activation, activation_text
+from bnnc.hls.cpp import counts, struct
 from bnnc.hls.lanes import Wire, lane_for, signed_bits
 from bnnc.hls.units import Chain, Unit
 from bnnc.ir.integer_ops import MaxPool2d, SumPool2d, TopK
@@ -42,8 +42,6 @@ def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
         f"typedef ap_uint<{in_bits}> in_t;",
         f"typedef ap_uint<{y.bits}> out_t;",
         f"static const int PIXELS = {height * width}, TAPS = {taps}, WORDS = {words}, LANES = {x.lanes};",
-        "",
-        *counts_lines(x.bits if has_valid else None),
     ]
     return Unit(
         name=name,
@@ -56,7 +54,7 @@ def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
         out_bits=y.bits,
         words=y.words,
         cycles=height * width * taps * words,
-        parameters=struct(f"{name}_shape", fields),
+        parameters=struct(f"{name}_shape", "\n".join(fields), counts(x.bits if has_valid else None)),
     )
 
 
@@ -78,7 +76,7 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
         out_bits=wire.lanes * act.lane.bits,
         words=wire.words,
         cycles=wire.words,
-        parameters=f"{struct(f'{name}_in', fields)}\n{text.struct}",
+        parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{text.struct}",
         rom=text.arrays,
     )
 
@@ -111,14 +109,3 @@ def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:
         words=op.k,
         cycles=wire.size + op.k,
     )
-
-
-def counts_lines(valid_bit: int | None) -> list[str]:
-    """C++ of a member that says whether a word is inside the map."""
-    if valid_bit is None:
-        return ["static bool counts(in_t) {", "    BNNC_INLINE", "    return true;", "}"]
-    return ["static bool counts(in_t x) {", "    BNNC_INLINE", f"    return (bool)x[{valid_bit}];", "}"]
-
-
-def struct(name: str, lines: list[str]) -> str:
-    return f"struct {name} {{\n{textwrap.indent(chr(10).join(lines), '    ')}\n}};\n"

@@ -14,6 +14,7 @@ class Unit:
     """One function of the project: `call` is its engine, `parameters` the C++ that configures it.
 
     `rom` holds the arrays that belong to `parameters`; with any, both go into a header of the unit's name.
+    `fifo` is how many words wait in front of it while it reads nothing, so that the unit before goes on.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Unit:
     cycles: int
     parameters: str = ""
     rom: str = ""
+    fifo: int = 2
 
 
 @dataclass

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 
+from bnnc.hls.cpp import function, struct
 from bnnc.hls.lanes import Lane
 from bnnc.ir.geometry import Pads, Pair
 
@@ -74,37 +74,27 @@ def needs_window(shape: Pair, kernel: Pair, strides: Pair, pads: Pads) -> bool:
 def window_struct(name: str, window: Window, lanes: int, wire_lane: Lane, outside: int | None) -> str:
     """The geometry as C++. `outside` is the word of a tap in the padding; None adds a bit that is 0 there."""
     in_bits = lanes * wire_lane.bits
-    out_bits = in_bits + (outside is None)
     (height, width), (out_height, out_width) = window.shape, window.out_shape
-    inside = (
-        ["out_t word = x;", f"word[{in_bits}] = 1;", "return word;"] if outside is None else ["return x;"]
-    )
-    lines = [
+    fields = [
         f"typedef ap_uint<{in_bits}> in_t;",
-        f"typedef ap_uint<{out_bits}> out_t;",
+        f"typedef ap_uint<{in_bits + (outside is None)}> out_t;",
         f"static const int HEIGHT = {height}, WIDTH = {width}, WORDS = {window.words};",
-        f"static const int LINES = {window.lines};",
-        f"static const int OUT_HEIGHT = {out_height}, OUT_WIDTH = {out_width}, STEPS = {window.steps};",
+        f"static const int OUT_HEIGHT = {out_height}, OUT_WIDTH = {out_width};",
+        f"static const int LINES = {window.lines}, STEPS = {window.steps};",
         f"static const int KERNEL_HEIGHT = {window.kernel[0]}, KERNEL_WIDTH = {window.kernel[1]};",
         f"static const int STRIDE_ROWS = {window.strides[0]}, STRIDE_COLUMNS = {window.strides[1]};",
         f"static const int DILATION_ROWS = {window.dilations[0]}, DILATION_COLUMNS = {window.dilations[1]};",
         f"static const int PAD_TOP = {window.pads[0]}, PAD_LEFT = {window.pads[1]};",
-        "",
-        "static out_t inside(in_t x) {",
-        "    BNNC_INLINE",
-        *(f"    {line}" for line in inside),
-        "}",
-        "",
-        "static out_t outside() {",
-        "    BNNC_INLINE",
-        *(f"    {line}" for line in _outside_lines(outside or 0)),
-        "}",
     ]
-    return f"struct {name}_geometry {{\n{textwrap.indent(chr(10).join(lines), '    ')}\n}};\n"
+    marked = ["out_t word = x;", f"word[{in_bits}] = 1;", "return word;"]
+    inside = function("out_t inside(in_t x)", *(marked if outside is None else ["return x;"]))
+    return struct(
+        f"{name}_geometry", "\n".join(fields), inside, function("out_t outside()", *_word_lines(outside or 0))
+    )
 
 
-def _outside_lines(word: int) -> list[str]:
-    """A word of up to 128 bits, 64 bits at a time."""
+def _word_lines(word: int) -> list[str]:
+    """C++ that returns a word of up to 128 bits, 64 bits at a time."""
     if word < 2**64:
         return [f"return {word if word < 2**31 else f'{word:#x}ull'};"]
     return [f"out_t word = {word >> 64:#x}ull;", f"return (word << 64) | out_t({word & (2**64 - 1):#x}ull);"]

@@ -1,0 +1,24 @@
+"""Pieces of C++ that several units are written with."""
+
+from __future__ import annotations
+
+import textwrap
+
+
+def struct(name: str, *members: str) -> str:
+    """A struct of members with a blank line between them."""
+    body = "\n\n".join(member for member in members if member)
+    return f"struct {name} {{\n{textwrap.indent(body, '    ')}\n}};\n"
+
+
+def function(head: str, *body: str) -> str:
+    """A static member function that becomes part of its caller."""
+    lines = "".join(f"    {line}\n" for line in ("BNNC_INLINE", *body))
+    return f"static {head} {{\n{lines}}}"
+
+
+def counts(valid_bit: int | None) -> str:
+    """The member `counts`: whether a word is inside the map."""
+    if valid_bit is None:
+        return function("bool counts(in_t)", "return true;")
+    return function("bool counts(in_t x)", f"return (bool)x[{valid_bit}];")

@@ -1,0 +1,77 @@
+"""Matrix-vector-threshold units: a matrix with its folding as C++."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bnnc.hls import cpp
+from bnnc.hls.activations import Activation, activation_text
+from bnnc.hls.folding import Fold
+from bnnc.hls.lanes import Wire, signed_bits
+from bnnc.hls.matrix import Matrix
+from bnnc.hls.roms import Reader, Rom, rom
+from bnnc.hls.units import Unit
+from bnnc.ir.op import Array
+
+WEIGHTS = Reader("weights_t", "weights", ("pe", "word"), "pe", "word")
+
+
+def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold) -> Unit:
+    """The unit behind a stream of words of `fold.simd` lanes."""
+    outputs, inputs = m.shape
+    folds, words = outputs // fold.pe, inputs // fold.simd
+    out = activation_text(act, name, fold.pe, m.lo, m.hi)
+    weights = rom(name, WEIGHTS, _weight_words(m, fold), hexadecimal=True)
+    return Unit(
+        name=name,
+        comment=_description(m, act, fold),
+        engines=("mvtu", out.engine),
+        call=f"bnnc::mvtu<{name}_matrix, {out.type}>",
+        wire=Wire(act.lane, fold.pe, m.vectors * outputs, act.lo, act.hi),
+        in_bits=m.in_bits(fold.simd),
+        out_bits=fold.pe * act.lane.bits,
+        words=m.vectors * folds,
+        cycles=_cycles(m, fold),
+        parameters=f"{_struct(m, fold, f'{name}_matrix', weights)}\n{out.struct}",
+        rom=weights.arrays + out.arrays,
+        fifo=2 if m.needs_window else max(2, words),
+    )
+
+
+def _struct(m: Matrix, fold: Fold, name: str, weights: Rom) -> str:
+    outputs, inputs = m.shape
+    fields = [
+        f"typedef {m.x.cpp} X;",
+        f"typedef {m.w.cpp} W;",
+        f"typedef ap_uint<{m.in_bits(fold.simd)}> in_t;",
+        f"typedef ap_uint<{fold.simd * m.w.bits}> weights_t;",
+        f"typedef ap_int<{signed_bits(m.lo, m.hi)}> sum_t;",
+        f"static const int VECTORS = {m.vectors}, PE = {fold.pe}, SIMD = {fold.simd};",
+        f"static const int FOLDS = {outputs // fold.pe}, WORDS = {inputs // fold.simd};",
+    ]
+    counts = cpp.counts(fold.simd * m.x.bits if m.has_valid else None)
+    return cpp.struct(name, "\n".join(fields), counts, weights.function)
+
+
+def _cycles(m: Matrix, fold: Fold) -> int:
+    outputs, inputs = m.shape
+    return m.vectors * (outputs // fold.pe) * (inputs // fold.simd)
+
+
+def _description(m: Matrix, act: Activation, fold: Fold) -> str:
+    outputs, inputs = m.shape
+    size = f"{outputs} x {inputs} matrix, {m.vectors} vector{'s' if m.vectors > 1 else ''}"
+    bits = f"{act.lane.bits} bit{'s' if act.lane.bits > 1 else ''}"
+    elements = f"{m.conv.x.type.elem} by {m.weight_name} to {bits}"
+    return f"{size}, {elements}, PE {fold.pe}, SIMD {fold.simd}, {_cycles(m, fold)} cycles"
+
+
+def _weight_words(m: Matrix, fold: Fold) -> Array:
+    """uint64 (pe, folds * words): row p has the words of outputs p, pe + p, 2 * pe + p, .., lane 0 lowest."""
+    outputs, inputs = m.shape
+    codes = m.w.codes(m.weights).reshape(outputs // fold.pe, fold.pe, inputs // fold.simd, fold.simd)
+    shifts = np.arange(fold.simd, dtype=np.uint64) * np.uint64(m.w.bits)
+    words: Array = np.bitwise_or.reduce(codes << shifts, axis=-1)
+    return words.transpose(1, 0, 2).reshape(fold.pe, math.prod(words.shape) // fold.pe)
