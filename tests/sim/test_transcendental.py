@@ -134,3 +134,15 @@ def test_a_value_does_not_depend_on_its_neighbours() -> None:
     whole = tr.exp64(ARGUMENTS)
     alone = np.array([tr.exp64(ARGUMENTS[i : i + 1])[0] for i in range(len(ARGUMENTS))])
     np.testing.assert_array_equal(whole, alone)
+
+
+def test_sums_run_from_the_first_index_up() -> None:
+    """Rounding to float32 hides most of what another order would change, so the sum is looked at itself."""
+    x = RNG.uniform(0, 1, (50, 1000)) ** 20
+    expected = []
+    for row in x.tolist():
+        total = 0.0
+        for value in row:
+            total += value
+        expected.append([total])
+    np.testing.assert_array_equal(tr.sequential_sum(x), expected)

@@ -63,13 +63,13 @@ def tanh(x: Array) -> Array:
 def softmax(x: Array) -> Array:
     """Softmax over the last axis, float32 to float32."""
     e = exp64(_below_max(x))
-    return _rounded(e / _sequential_sum(e))
+    return _rounded(e / sequential_sum(e))
 
 
 def log_softmax(x: Array) -> Array:
     """Logarithm of the softmax over the last axis, float32 to float32."""
     below = _below_max(x)
-    return _rounded(below - log64(_sequential_sum(exp64(below))))
+    return _rounded(below - log64(sequential_sum(exp64(below))))
 
 
 def _below_max(x: Array) -> Array:
@@ -78,7 +78,7 @@ def _below_max(x: Array) -> Array:
     return wide
 
 
-def _sequential_sum(x: Array) -> Array:
+def sequential_sum(x: Array) -> Array:
     """The sum over the last axis from index 0 upwards (np.sum adds in pairs)."""
     return np.add.accumulate(x, axis=-1)[..., -1:]
 
