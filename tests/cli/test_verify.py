@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from tests.cli import stub
 from tests.cli.conftest import Bnnc
-from tests.cli.networks import DOMAIN, save_mlp, save_samples
+from tests.cli.networks import DOMAIN, edited, save_mlp, save_samples
 
 from bnnc.ir.archive import Archive, load_archive, save_archive
 from bnnc.ir.integer_ops import Threshold
@@ -105,6 +106,19 @@ def test_scales_that_round_are_equal_to_rounding(bnnc: Bnnc, tmp_path: Path) -> 
     source = verdicts(bnnc, model, "--on", "source")["source"]
     assert source["ok"] and not source["equal"]
     assert str(source["comparison"]).startswith("equal to rounding (max ")
+
+
+def test_a_real_layer_is_approximate_and_says_so(bnnc: Bnnc, model: Path) -> None:
+    def real_weights(changed: onnx.ModelProto) -> None:
+        next(node for node in changed.graph.node if node.name == "fc1").input[1] = "w1"
+
+    found = json.loads(bnnc("verify", edited(model, real_weights), "--on", "source,host", "--json").stdout)
+    source = found["executors"]["source"]
+    assert source["ok"] and not source["equal"]
+    assert source["comparison"].startswith("approximate: top-1 agreement ")
+    assert found["executors"]["host"]["equal"]
+    assert any("'fc1'" in note and "8-bit" in note for note in found["notes"])
+    assert f"note: {found['notes'][0]}" in bnnc("inspect", model).stdout
 
 
 def test_ties_that_float_sums_break_are_told_apart(bnnc: Bnnc, tmp_path: Path) -> None:

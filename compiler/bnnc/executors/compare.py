@@ -109,9 +109,7 @@ def _distance(expected: Array, y: Array) -> str:
     top1 = [array.reshape(len(array), -1).argmax(axis=1) for array in (expected, y)]
     error = np.abs(expected.astype(np.float64) - y)
     agreement = 100 * np.mean(top1[0] == top1[1])
-    return (
-        f"approximate: top-1 agreement {agreement:.2f} %, error max {error.max():.3g} mean {error.mean():.3g}"
-    )
+    return f"top-1 agreement {agreement:.2f} %, error max {error.max():.3g} mean {error.mean():.3g}"
 
 
 def _at_output(graph: Graph, expected: Array, y: Array) -> Mismatch:
