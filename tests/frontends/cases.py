@@ -47,6 +47,8 @@ _BN = {"g": ints(2, low=1), "b": ints(2), "m": ints(2) + 1, "v": ints(2, low=1) 
 _BN4 = {"g": ints(4, low=-2, high=-1), "b": ints(4), "m": ints(4) + 1, "v": ints(4, low=1) ** 2}
 _CODES = np.array([[1, -2, 3], [0, 4, -5], [7, 1, 1], [2, -8, 6]], np.int8)
 
+_SIGN = {"c": 0.0, "p": 1.0, "n": -1.0}
+
 LINEAR = [
     Case("conv", "y = Conv(x, w)", "conv", KERNEL, MAP),
     Case("conv bias", "y = Conv(x, w, b)", "conv add", {**KERNEL, "b": ints(3)}, MAP),
@@ -90,7 +92,7 @@ LINEAR = [
     Case("matmul of rows", "y = MatMul(x, w)", "reshape dense reshape", {"w": ints(4, 3)}, "float[N,1,4] x"),
     Case(
         "matmul int8 weights",
-        "w = DequantizeLinear<axis=1>(q, s) y = MatMul(x, w)",
+        "w = DequantizeLinear(q, s) y = MatMul(x, w)",
         "dense",
         {"q": _CODES, "s": np.array([0.5, 2, 1], np.float32)},
     ),
@@ -169,18 +171,13 @@ ELEMENTWISE = [
         "select",
         {"c": 0.0, "p": 1.0, "n": -1.0},
     ),
-    Case(
-        "constant on the left of a comparison",
-        "a = Greater(c, x) y = Where(a, p, n)",
-        "select",
-        {"c": 0.0, "p": 1.0, "n": -1.0},
+    *(
+        Case(f"constant on the left of {name}", f"a = {name}(c, x) y = Where(a, p, n)", "select", _SIGN)
+        for name in ("Greater", "GreaterOrEqual", "Less", "LessOrEqual")
     ),
-    Case(
-        "not less where",
-        "a = Less(x, c) b = Not(a) y = Where(b, p, n)",
-        "select",
-        {"c": 0.0, "p": 1.0, "n": -1.0},
-        opset=9,
+    *(
+        Case(f"not {name}", f"a = {name}(x, c) b = Not(a) y = Where(b, p, n)", "select", _SIGN, opset=opset)
+        for name, opset in (("Greater", 9), ("GreaterOrEqual", 13), ("Less", 9), ("LessOrEqual", 16))
     ),
     Case(
         "cast of a comparison",
@@ -248,7 +245,16 @@ POOLS = [
             "max_pool",
             x=MAP,
         )
-        for k, s, p in ((2, 2, 0), (3, 2, 0), (3, 2, 1), (2, 3, 0), (2, 3, 1), (3, 4, 1), (2, 2, 1))
+        for k, s, p in (
+            (2, 2, 0),
+            (3, 2, 0),
+            (3, 2, 1),
+            (2, 3, 0),
+            (2, 3, 1),
+            (3, 4, 1),
+            (2, 2, 1),
+            (2, 1, 1),
+        )
     ),
     Case(
         "max pool line", "y = MaxPool<kernel_shape=[2], strides=[2]>(x)", "reshape max_pool reshape", x=LINE

@@ -19,6 +19,12 @@ Arrays = Mapping[str, Array | float]
 
 REFUSED: list[tuple[str, str, Arrays, str]] = [
     (
+        'y = Conv<auto_pad="SAME_UPPER", dilations=[2,1]>(x, w)',
+        MAP,
+        {"w": np.ones((3, 2, 2, 2), np.float32)},
+        "auto_pad SAME_UPPER with dilations (2, 1); write the pads out",
+    ),
+    (
         "y = Elu(x)",
         "float[N,4] x",
         {},

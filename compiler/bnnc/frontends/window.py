@@ -59,7 +59,8 @@ def _pads(node: Node, n: int, size: Pair, kernel: Pair, strides: Pair, dilations
     auto = node.text_attribute("auto_pad", "NOTSET")
     node.require(auto in ("NOTSET", "", "VALID", "SAME_UPPER", "SAME_LOWER"), f"unknown auto_pad {auto!r}")
     if auto in ("SAME_UPPER", "SAME_LOWER"):
-        spans = [_same(size[i], kernel[i], strides[i], dilations[i], auto == "SAME_LOWER") for i in (0, 1)]
+        node.require(dilations == (1, 1), f"auto_pad {auto} with dilations {dilations}", "write the pads out")
+        spans = [_same(size[i], kernel[i], strides[i], auto == "SAME_LOWER") for i in (0, 1)]
         return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
     pads = node.ints_attribute("pads") or [0] * (2 * n)
     if auto == "VALID":
@@ -68,8 +69,8 @@ def _pads(node: Node, n: int, size: Pair, kernel: Pair, strides: Pair, dilations
     return (0, pads[0], 0, pads[1]) if n == 1 else (pads[0], pads[1], pads[2], pads[3])
 
 
-def _same(size: int, kernel: int, stride: int, dilation: int, lower: bool) -> Pair:
+def _same(size: int, kernel: int, stride: int, lower: bool) -> Pair:
     """Pads before and behind so that there are ceil(size / stride) windows."""
     windows = -(-size // stride)
-    total = max(0, (windows - 1) * stride + dilation * (kernel - 1) + 1 - size)
+    total = max(0, (windows - 1) * stride + kernel - size)
     return (total - total // 2, total // 2) if lower else (total // 2, total - total // 2)
