@@ -21,8 +21,13 @@ PAGES = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page, blocks in PAGES.items() if blocks])
+def _pages() -> list[object]:
+    """Pages with blocks that run; those that compile are slow."""
+    pages = [(page, " ".join(code for _, code in blocks)) for page, blocks in PAGES.items() if blocks]
+    return [pytest.param(p, marks=[pytest.mark.slow] if "bnnc compile" in code else []) for p, code in pages]
+
+
+@pytest.mark.parametrize("page", _pages())
 def test_code_blocks_run(page: str, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
