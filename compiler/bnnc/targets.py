@@ -1,4 +1,4 @@
-"""The processors that bnnc compiles for: a name, an LLVM triple, a CPU and the features that kernels look at."""
+"""The processors that bnnc compiles for."""
 
 from __future__ import annotations
 

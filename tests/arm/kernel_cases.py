@@ -1,4 +1,4 @@
-"""Stages for the tests of kernels: convolutions and what may stand behind them, at sizes around every boundary."""
+"""Stages for the tests of kernels, at sizes around every boundary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernels on their own: stages compiled, linked and called, on this machine or in an emulated AArch64 core."""
+"""Kernels on their own: compiled, linked and called, on this machine or in an emulated AArch64 core."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from bnnc.ir.edge_ops import EncodeInput, Input
 from bnnc.ir.elem import B1_PM, Elem
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import Pack
-from bnnc.ir.types import Packed
 from bnnc.schedule.stages import Stage
 from bnnc.sim.simulator import evaluate
 from bnnc.targets import Target
@@ -70,10 +69,7 @@ class HostMachine:
     """This machine, by way of a shared library."""
 
     def __init__(self, compiled: CompiledStages) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "stages.o").write_bytes(compiled.object_file)
-            native_toolchain().link(Path(folder), ["stages.o"], "stages.so", "-shared")
-            self._library = ctypes.CDLL(str(Path(folder) / "stages.so"))
+        self._library = load_library(compiled)
 
     def run(self, function: StageFunction, case: Case) -> Array:
         wanted = case.wanted
@@ -87,6 +83,14 @@ class HostMachine:
         for block in blocks:
             assert (block[-GUARD:] == FILL).all(), f"{function.name} wrote past a buffer"
         return blocks[1][:-GUARD].copy().view(wanted.dtype).reshape(wanted.shape)
+
+
+def load_library(compiled: CompiledStages) -> ctypes.CDLL:
+    """The functions of an object for this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "stages.o").write_bytes(compiled.object_file)
+        native_toolchain().link(Path(folder), ["stages.o"], "stages.so", "-shared")
+        return ctypes.CDLL(str(Path(folder) / "stages.so"))
 
 
 class ArmMachine:
@@ -152,8 +156,3 @@ def _block(data: bytes, size: int) -> Array:
     block = room[start : start + size + GUARD]
     block[: len(data)] = np.frombuffer(data, np.uint8)
     return block
-
-
-def shape_of(op: Op) -> tuple[int, ...]:
-    """The shape of an operation's value in memory."""
-    return op.type.storage_shape if isinstance(op.type, Packed) else op.type.shape

@@ -1,4 +1,4 @@
-"""Kernels against the simulator on this machine: for its own CPU and for every level of vector unit below it."""
+"""Kernels against the simulator on this machine: for its own CPU and for every lesser vector unit."""
 
 from __future__ import annotations
 

@@ -20,9 +20,10 @@ from bnnc.targets import Target
 
 @dataclass(frozen=True)
 class StageFunction:
-    """The function of a stage: void name(const uint8_t *x, uint8_t *y, uint8_t *scratch, const uint8_t *constants).
+    """The function of a stage; see `kernels.builder` for its parameters.
 
-    `constants` is a blob whose parts are 64-byte aligned if it is; `scratch_bytes` of 64-byte aligned memory are used.
+    `constants` is a blob whose parts are 64-byte aligned if it is; `scratch_bytes` is the scratch memory it
+    uses, which is 64-byte aligned too.
     """
 
     name: str

@@ -15,8 +15,9 @@ ALIGNMENT = 64
 class MemoryPlan:
     """Byte offsets into an arena that is aligned to 64 bytes.
 
-    `offsets` has the result of every stage but the last; the input codes and the raw result are the caller's buffers.
-    `scratch` has the scratch memory of every stage, in their order (0 where a stage needs none).
+    `offsets` has the result of every stage but the last: the input codes and the raw result are buffers of
+    the caller. `scratch` has the scratch memory of every stage, in their order (0 where a stage needs
+    none).
     """
 
     arena_bytes: int
@@ -36,7 +37,7 @@ class _Block:
 
 
 def plan(stages: Sequence[Stage], scratch_bytes: Sequence[int]) -> MemoryPlan:
-    """Place every value and the scratch memory of every stage, the largest first, each at the lowest free offset."""
+    """Place every value and all scratch memory, the largest first, each at the lowest free offset."""
     values = [stage.result for stage in stages[:-1]]
     blocks = [_lifetime(value, number, stages) for number, value in enumerate(values)]
     blocks += [_Block(i, i, aligned(size)) for i, size in enumerate(scratch_bytes)]

@@ -15,7 +15,7 @@ from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.panels import panels, window_bias
 from bnnc.arm.kernels.rows import Reach, border_class, over_map, row_length
 from bnnc.arm.kernels.tiling import Tiling, tiling
-from bnnc.arm.kernels.window import Window, window
+from bnnc.arm.kernels.window import Window, taps_in_map, window
 from bnnc.ir.elem import B1_PM
 from bnnc.ir.op import Array, Op, packed_of
 from bnnc.ir.packed_ops import PackedConv, XnorConv2d
@@ -95,10 +95,8 @@ def pixel_sums(kernel: Kernel, win: Window, x: Packed, weights: tuple[int, ...])
         single.put(pixel, total[0])
     with loop(win.rows.out) as oy, loop(win.columns.out) as ox:
         total = _zero()
-        with loop(win.rows.end_tap(oy), win.rows.first_tap(oy)) as u:
-            with loop(win.columns.end_tap(ox), win.columns.first_tap(ox)) as v:
-                tap = win.rows.source(oy, u) * win.columns.size + win.columns.source(ox, v)
-                total.put(0, total[0] + single[tap])
+        with taps_in_map(win, oy, ox) as pixel:
+            total.put(0, total[0] + single[pixel])
         sums.put(oy * win.columns.out + ox, total[0])
     return sums
 

@@ -1,7 +1,7 @@
-"""Products of bit-plane codes as counted bits: y = bias + sum over terms of coefficient * pc(bits) + a pixel's own sum.
+"""Products of bit-plane codes as counted bits: y = bias + pixel's sum + coefficients * pc(bits).
 
-A term's bits are a logical function of planes of x and w; what depends on weights alone goes into the bias, what
-depends on x alone into the pixel's sum, which is computed once for all output channels.
+A term's bits are a logical function of planes of x and w. What depends on weights alone goes into the bias,
+what depends on x alone into the pixel's sum, which is computed once for all output channels.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Term:
 class Product:
     """The terms of a pair of element types, and what is counted once for a window.
 
-    `x_weights`, `w_weights`: what a set bit of each plane of x or w counts by itself; `lane_bias`: what a lane counts.
+    `x_weights`, `w_weights`: what a set bit of each plane of x or w counts by itself; `lane_bias`: what any
+    lane counts.
     """
 
     terms: tuple[Term, ...]
@@ -42,8 +43,9 @@ class Product:
 def product(x: Elem, w: Elem) -> Product:
     """How codes of x and w are multiplied.
 
-    A ternary code is (m, s): not zero, negative. With b1_pm weights w a product is positive where m & (s ^ w), so the
-    sum is 2 pc(m & (s ^ w)) - pc(m); with b1_pm maps likewise. Two ternary codes: pc(m & n) - 2 pc(m & n & (s ^ t)).
+    A ternary code is (m, s): not zero, negative. With b1_pm weights w a product is positive where m & (s ^
+    w), so the sum is 2 pc(m & (s ^ w)) - pc(m); with b1_pm maps likewise. Two ternary codes (m, s), (n, t):
+    pc(m & n) - 2 pc(m & n & (s ^ t)).
     """
     match x, w:
         case (Elem("b1_pm"), Elem("b1_pm")):

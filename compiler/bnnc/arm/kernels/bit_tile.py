@@ -1,7 +1,8 @@
 """The register tile of convolutions on bit planes: pixels x output channels of counted bits.
 
-A lane of a register is an output channel. One word of the map (32 input channels of a pixel) goes to all lanes, the
-weights lie in panels of registers: xor (and), count, add per register, and no sum across lanes at the end.
+A lane of a register is an output channel. One word of the map (32 input channels of a pixel) goes to all
+lanes, the weights lie in panels of registers: xor (and), count, add per register, and no sum across lanes
+at the end.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class BitTile:
         pixels: int,
         fresh: View | None,
     ) -> None:
-        """strip[pixel, channel] += coefficient * counts; `fresh` (channels) + .. where the strip is not started yet."""
+        """strip[pixel, channel] += coefficient * counts; = `fresh` + .. where no strip is started."""
         lanes, vectors = self.tiling.lanes, self.tiling.vectors
         dtype, count_lanes = self.isa.count_type
         with self._pieces(reach) as piece:

@@ -79,7 +79,7 @@ class Kernel:
         return View(self._views["scratch", dtype], offset // width)
 
     def constant(self, array: Array, dtype: str | None = None) -> View:
-        """The elements of `array`, C order, little-endian, read as `dtype` (that of the array unless told)."""
+        """The elements of `array`, C order, little-endian, read as `dtype` (the array's own unless told)."""
         self._constants.extend(bytes(_aligned(len(self._constants)) - len(self._constants)))
         offset = len(self._constants)
         self._constants.extend(array.astype(array.dtype.newbyteorder("<")).tobytes())

@@ -1,6 +1,7 @@
-"""What happens to the 32-bit results of a kernel: thresholds or a table, then bits, bytes or integers in memory.
+"""What happens to the 32-bit results of a kernel: thresholds or a table, then bits or integers in memory.
 
-Kernels leave their results in a strip: int32 (pixels, width) of successive output channels in the scratch memory.
+Kernels leave their results in a strip: int32 (pixels, width) of successive output channels, in scratch
+memory.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from bnnc.ir.types import WORD_BITS, Packed, Tensor
 class Epilogue:
     """The operations behind the head of a stage, and the layout of the stage's result.
 
-    Strips are `width` channels wide; constants are laid out for `capacity` channels, the result's own and neutral ones.
+    Strips are `width` channels wide; constants are laid out for `capacity` channels: the result's own, then
+    neutral ones.
     """
 
     def __init__(self, kernel: Kernel, ops: tuple[Op, ...], result: Op, width: int, capacity: int) -> None:

@@ -1,7 +1,7 @@
 """Grouped convolutions on plain integers: all channels of a tile of pixels, part by part, then what follows.
 
-A part is a group, with one output channel a lane; or, in a depthwise convolution whose channels fill registers, as many
-channels as a lane each.
+A part is a group, with one output channel a lane; or, in a depthwise convolution whose channels fill
+registers, a few registers of channels, with one group a lane.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def write_grouped_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
 
 @dataclass(frozen=True)
 class _Parts:
-    """`number` parts of `inputs` input and `outputs` output channels each; `tiles` covers the outputs of one."""
+    """`number` parts of `inputs` and `outputs` channels each; `tiles` covers the outputs of one."""
 
     number: int
     inputs: int

@@ -1,4 +1,4 @@
-"""Convolutions on plain integers, ungrouped, dense layers included: one output channel a lane, panel by panel."""
+"""Ungrouped convolutions on plain integers, dense layers included: an output channel a lane."""
 
 from __future__ import annotations
 

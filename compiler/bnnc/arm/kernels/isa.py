@@ -16,8 +16,8 @@ MAX_BYTE_STEPS = 31  # a byte counts at most 8 bits a step: 31 * 8 < 256
 class Isa:
     """`vector_bytes` a register; `accumulators` registers that a tile may hold for its results.
 
-    Where `counts_words`, the unit counts the bits of 32-bit lanes; elsewhere of bytes, so that counts have to be
-    widened after `MAX_BYTE_STEPS` steps.
+    Where `counts_words`, the unit counts the bits of 32-bit lanes; elsewhere of bytes, and counts have to
+    be widened after `MAX_BYTE_STEPS` steps.
     """
 
     vector_bytes: int

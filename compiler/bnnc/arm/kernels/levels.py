@@ -1,4 +1,4 @@
-"""Accumulators to levels: thresholds by comparison or by search, and tables. The constants are laid out per channel."""
+"""Accumulators to levels: thresholds by comparison or by search, and tables."""
 
 from __future__ import annotations
 

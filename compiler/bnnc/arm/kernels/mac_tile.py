@@ -1,4 +1,4 @@
-"""The register tile of convolutions on plain integers: pixels x output channels of 32-bit sums of products."""
+"""The register tile of convolutions on plain integers: pixels x output channels of 32-bit sums."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from bnnc.ir.op import Array, map_shape, tensor_of
 
 @dataclass(frozen=True)
 class MacTile:
-    """Where a tile finds its operands: `weights` (.., kh, kw, channels, width), `bias` (border classes, capacity).
+    """How a tile reads the map.
 
-    `factor` is the type that factors are widened to before they are multiplied. In a `lanewise` product each lane has
-    an input channel of its own.
+    `factor` is the type that factors are widened to before they are multiplied. In a `lanewise` product
+    each lane has an input channel of its own.
     """
 
     window: Window

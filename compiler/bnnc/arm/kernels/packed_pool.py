@@ -5,7 +5,7 @@ from __future__ import annotations
 from tvm import tirx
 
 from bnnc.arm.kernels.builder import Expr, Kernel, View, local, loop
-from bnnc.arm.kernels.window import Window, window
+from bnnc.arm.kernels.window import Window, taps_in_map, window
 from bnnc.ir.elem import TER
 from bnnc.ir.op import packed_of
 from bnnc.ir.packed_ops import PackedMaxPool2d
@@ -13,7 +13,7 @@ from bnnc.ir.types import Packed
 
 
 def write_packed_pool(kernel: Kernel, pool: PackedMaxPool2d) -> None:
-    """One bit: OR over the window. Ternary: not zero = some positive | all negative, negative = all negative."""
+    """OR over the window. Ternary: not zero = some positive | all negative, negative = all negative."""
     x_type = packed_of(pool.x)
     win = window(x_type.shape[:2], pool.kernel, pool.strides, (1, 1), pool.pads)
     x, y = kernel.x("uint32"), kernel.y("uint32")
@@ -33,12 +33,7 @@ def _over_window(win: Window, oy: Expr, ox: Expr, x: View, x_type: Packed) -> tu
     some, every = local("uint32"), local("uint32")
     some.put(0, tirx.const(0, "uint32"))
     every.put(0, tirx.const(0xFFFFFFFF, "uint32"))
-    rows, columns = win.rows, win.columns
-    with (
-        loop(rows.end_tap(oy), rows.first_tap(oy)) as u,
-        loop(columns.end_tap(ox), columns.first_tap(ox)) as v,
-    ):
-        pixel = rows.source(oy, u) * columns.size + columns.source(ox, v)
+    with taps_in_map(win, oy, ox) as pixel:
         first = x[pixel * (x_type.elem.bits * x_type.words)]
         if x_type.elem == TER:
             negative = x[pixel * (2 * x_type.words) + x_type.words]

@@ -17,7 +17,7 @@ def panels(weights: Array, tiling: Tiling) -> Array:
 
 
 def window_bias(window: Window, inside: Array | None, outside: Array, capacity: int) -> Array:
-    """int32 (border classes, capacity): the sum of `inside` over taps in the map and of `outside` over the others.
+    """int32 (border classes, capacity): the sum of `inside` over taps in the map and `outside` over others.
 
     Both are integers (O, kh, kw), what a tap adds; None is nothing.
     """

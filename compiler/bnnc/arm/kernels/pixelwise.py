@@ -1,4 +1,4 @@
-"""Operations pixel by pixel: thresholds, tables, packing and changes of layout that no other kernel has taken over.
+"""Operations pixel by pixel: steps, tables, packing and changes of layout outside of other kernels.
 
 A source puts one pixel's channels into a strip as int32; the epilogue does the rest.
 """
@@ -32,7 +32,7 @@ def write_pixelwise(kernel: Kernel, source: Source, rest: tuple[Op, ...], result
 
 
 def result_strip(kernel: Kernel, result: Op) -> tuple[View, int, int]:
-    """A strip for one pixel of the result, 0 behind the last channel; its width and the number of channels."""
+    """A strip for one pixel of the result, 0 behind the last channel; its width; the number of channels."""
     channels = result.type.shape[-1]
     width = -(-channels // WORD_BITS) * WORD_BITS
     strip = kernel.scratch("int32", width)

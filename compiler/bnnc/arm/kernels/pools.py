@@ -7,7 +7,7 @@ from tvm import tirx
 from bnnc.arm.kernels.builder import Kernel, cast, loop, splat
 from bnnc.arm.kernels.epilogue import Epilogue
 from bnnc.arm.kernels.pixelwise import result_strip
-from bnnc.arm.kernels.window import window
+from bnnc.arm.kernels.window import taps_in_map, window
 from bnnc.ir.integer_ops import MaxPool2d, SumPool2d
 from bnnc.ir.op import Op, map_shape, tensor_of
 
@@ -21,17 +21,11 @@ def write_pool(kernel: Kernel, pool: MaxPool2d | SumPool2d, rest: tuple[Op, ...]
     strip, width, channels = result_strip(kernel, result)
     epilogue = Epilogue(kernel, rest, result, width, width)
     neutral = _LOWEST if isinstance(pool, MaxPool2d) else 0
-    rows, columns = win.rows, win.columns
-    with loop(rows.out) as oy, loop(columns.out) as ox:
+    with loop(win.rows.out) as oy, loop(win.columns.out) as ox:
         with loop(channels) as c:
             strip.put(c, splat(neutral, 1))
-        with (
-            loop(rows.end_tap(oy), rows.first_tap(oy)) as u,
-            loop(columns.end_tap(ox), columns.first_tap(ox)) as v,
-        ):
-            pixel = rows.source(oy, u) * columns.size + columns.source(ox, v)
-            with loop(channels) as c:
-                value = cast("int32", x[pixel * channels + c])
-                both = tirx.max(strip[c], value) if isinstance(pool, MaxPool2d) else strip[c] + value
-                strip.put(c, both)
-        epilogue.emit(strip, 1, oy * columns.out + ox, 0)
+        with taps_in_map(win, oy, ox) as pixel, loop(channels) as c:
+            value = cast("int32", x[pixel * channels + c])
+            both = tirx.max(strip[c], value) if isinstance(pool, MaxPool2d) else strip[c] + value
+            strip.put(c, both)
+        epilogue.emit(strip, 1, oy * win.columns.out + ox, 0)

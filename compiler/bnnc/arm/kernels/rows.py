@@ -30,7 +30,7 @@ Tile = Callable[[Expr, Expr, int, Reach], None]  # (output row, first column, pi
 
 
 def over_map(window: Window, pixels: int, words: int, joined: bool, tile: Tile) -> None:
-    """Emit `tile` for every output pixel; `words` elements a tap, `joined` if those of neighbours follow each other."""
+    """Emit `tile` for every output pixel: `words` elements a tap, `joined` where taps lie side by side."""
     inside, out = window.columns.interior, window.columns.out
     with loop(window.rows.out) as oy:
         if inside:

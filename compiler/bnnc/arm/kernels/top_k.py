@@ -14,8 +14,8 @@ _HIGHEST = 2**63 - 1
 def write_top_k(kernel: Kernel, op: TopK) -> None:
     """k passes, each for the largest key below the one before.
 
-    The key of element i is (x[i] << 31) - i, with i < 2^31: the larger element first, of equal ones the lower index;
-    i = -key mod 2^31.
+    The key of element i is (x[i] << 31) - i, with i < 2^31: the larger element first, of equal ones the lower
+    index; i = -key mod 2^31.
     """
     x, y, channels = kernel.x(tensor_of(op.x).elem.dtype.name), kernel.y("int32"), map_shape(op.x)[2]
     last, best = local("int64"), local("int64")

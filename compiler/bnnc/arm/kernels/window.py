@@ -1,17 +1,20 @@
 """Windows over a map without a padded copy: which taps of a window lie inside the map.
 
-Along one axis the outputs fall into a border in front (each position with taps of its own), an interior (all taps
-inside) and a border behind. What the taps outside add is a constant per pair of such classes and output channel.
+Along one axis the outputs fall into a border in front (each position with taps of its own), an interior
+(all taps inside) and a border behind. What the taps outside add is a constant per pair of classes and
+output channel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 from tvm import tirx
 
-from bnnc.arm.kernels.builder import Expr
+from bnnc.arm.kernels.builder import Expr, loop
 from bnnc.ir.geometry import Pads, Pair, output_size
 
 
@@ -65,7 +68,7 @@ class Axis:
         return tirx.min(_divided(before + self.dilation - 1, self.dilation), self.kernel)
 
     def end_tap(self, position: Expr) -> Expr:
-        """One past the last tap inside: floor((size - 1 + pad - position * stride) / dilation) + 1, clipped."""
+        """One past the last tap inside: floor((size - 1 + pad - position * stride) / dilation) + 1."""
         if len(self.classes) == 1:
             return self.classes[0].stop
         room = tirx.max(self.size - 1 + self.pad - position * self.stride + self.dilation, 0)
@@ -106,6 +109,17 @@ def window(shape: Pair, kernel: Pair, strides: Pair, dilations: Pair, pads: Pads
         _axis(shape[0], kh, strides[0], dilations[0], top, bottom),
         _axis(shape[1], kw, strides[1], dilations[1], left, right),
     )
+
+
+@contextmanager
+def taps_in_map(win: Window, oy: Expr, ox: Expr) -> Iterator[Expr]:
+    """Loops over the taps in the map of a window's position: the pixels it reads."""
+    rows, columns = win.rows, win.columns
+    with (
+        loop(rows.end_tap(oy), rows.first_tap(oy)) as u,
+        loop(columns.end_tap(ox), columns.first_tap(ox)) as v,
+    ):
+        yield rows.source(oy, u) * columns.size + columns.source(ox, v)
 
 
 def _axis(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> Axis:
