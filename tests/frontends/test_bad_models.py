@@ -218,12 +218,6 @@ REFUSED: list[tuple[str, str, Arrays, str]] = [
         "gamma of shape (3,) for the channels of f32<2x6x5>",
     ),
     (
-        "y = BatchNormalization<training_mode=1>(x, c, c, c, c)",
-        MAP,
-        {"c": np.ones(2, np.float32)},
-        "is in training mode",
-    ),
-    (
         "c = ConstantOfShape(s) y = Mul(x, c)",
         "float[N,4] x",
         {"s": np.array([2**40])},
@@ -328,6 +322,13 @@ def test_is_refused(body: str, x: str, arrays: Arrays, message: str) -> None:
 )
 def test_quantizer_is_refused(body: str, arrays: Arrays, message: str) -> None:
     assert message in refusal(model(body, arrays))
+
+
+def test_training_mode_is_refused() -> None:
+    proto = model(
+        "y = BatchNormalization<training_mode=1>(x, c, c, c, c)", {"c": np.ones(2, np.float32)}, MAP, 15
+    )
+    assert "is in training mode; export the model in eval mode" in refusal(proto)
 
 
 def test_channels_last_thresholds_are_refused() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
-from onnx import helper
+from onnx import IR_VERSION, defs, helper
 from tests.frontends.reading import model
 
 from bnnc.executors.source import SourceExecutor
@@ -137,7 +137,7 @@ def test_multi_threshold_equals_qonnx(layout: str, rows: int) -> None:
 
 def test_models_without_quantizers_stay_as_they_are() -> None:
     proto = model("a = Relu(x) y = Abs(a)")
-    assert expand(proto) == proto
+    assert expand(proto).graph == proto.graph
 
 
 def test_no_name_is_taken_twice() -> None:
@@ -146,3 +146,11 @@ def test_no_name_is_taken_twice() -> None:
     assert SourceExecutor(model_bytes(proto)).run(x).tolist() == [[1, 0, 0.5, 3.5]]
     outputs = [name for node in expand(proto).graph.node for name in node.output]
     assert len(outputs) == len(set(outputs))
+
+
+def test_the_newest_opset_and_ir_version_run() -> None:
+    proto = model("a = Relu(x) y = Quant(a, s, z, b)", {"s": 0.5, "z": 0.0, "b": 4.0})
+    proto.opset_import[0].version = defs.onnx_opset_version()
+    proto.ir_version = IR_VERSION
+    x = np.array([[1, -1, 0.3, 9]], np.float32)
+    assert SourceExecutor(model_bytes(proto)).run(x).tolist() == [[1, 0, 0.5, 3.5]]

@@ -11,6 +11,7 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto, helper
 
 from bnnc.frontends.node import Node
+from bnnc.frontends.schemas import oldest_equal_opset
 from bnnc.frontends.sessions import ORT_ERRORS, open_session
 from bnnc.frontends.values import Const, drop_uniform_axes
 from bnnc.ir.op import Array
@@ -90,9 +91,10 @@ def _single_node(node: Node, arrays: list[Array | None]) -> ModelProto:
     proto.input.extend("" if array is None else f"i{i}" for i, array in enumerate(arrays))
     proto.output.append("y")
     proto.domain = ""
+    opset = oldest_equal_opset([proto], node.opset)
     graph = GraphProto(name="constant", node=[proto], output=[ValueInfoProto(name="y")])
     graph.input.extend(_info(name, array) for name, array in given)
-    return ModelProto(ir_version=8, graph=graph, opset_import=[OperatorSetIdProto(version=node.opset)])
+    return ModelProto(ir_version=8, graph=graph, opset_import=[OperatorSetIdProto(version=opset)])
 
 
 def _info(name: str, array: Array) -> ValueInfoProto:

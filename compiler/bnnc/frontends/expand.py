@@ -7,17 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper, shape_inference
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    OperatorSetIdProto,
+    TensorProto,
+    helper,
+    numpy_helper,
+    shape_inference,
+)
 
 from bnnc.errors import BnncError
 from bnnc.frontends.domains import QONNX_DOMAINS, STANDARD_DOMAINS
 from bnnc.frontends.formulas import Grid
 from bnnc.frontends.names import Names, label
+from bnnc.frontends.schemas import oldest_equal_opset
 from bnnc.frontends.structure import opset_of
 from bnnc.ir.op import Array
 
+NEWEST_IR = 10  # of the oldest onnxruntime that setup.cfg allows
 EXACT_INTEGERS = 2.0**23  # from here on every float32 is an integer
 
 
@@ -26,7 +38,7 @@ def expand(model: ModelProto) -> ModelProto:
     expanded = ModelProto()
     expanded.CopyFrom(model)
     graph = expanded.graph
-    emitter = _Emitter(opset_of(model), _tensor_names(graph), _constants(graph), _ranks(model))
+    emitter = _Emitter(model, opset_of(model), _tensor_names(graph), _constants(graph))
     for node in graph.node:
         convert = EXPANSIONS.get(node.op_type) if _may_be_qonnx(node) else None
         if convert is None:
@@ -37,10 +49,16 @@ def expand(model: ModelProto) -> ModelProto:
     del graph.node[:], graph.quantization_annotation[:]
     graph.node.extend(nodes)
     graph.initializer.extend(emitter.initializers)
-    imports = [o for o in expanded.opset_import if o.domain not in QONNX_DOMAINS]
-    del expanded.opset_import[:]
-    expanded.opset_import.extend(imports)
+    _stamp(expanded, oldest_equal_opset(nodes, emitter.opset))
     return expanded
+
+
+def _stamp(model: ModelProto, opset: int) -> None:
+    """Name the versions that the expanded model needs; it holds nothing newer than NEWEST_IR."""
+    imports = [o for o in model.opset_import if o.domain not in (*QONNX_DOMAINS, *STANDARD_DOMAINS)]
+    del model.opset_import[:]
+    model.opset_import.extend([OperatorSetIdProto(version=opset), *imports])
+    model.ir_version = min(model.ir_version, NEWEST_IR)
 
 
 def _may_be_qonnx(node: NodeProto) -> bool:
@@ -72,7 +90,10 @@ def _ranks(model: ModelProto) -> dict[str, int]:
         if _may_be_qonnx(node) and node.op_type in EXPANSIONS:
             identity = helper.make_node("Identity", node.input[:1], node.output)
             node.CopyFrom(identity)
-    graph = shape_inference.infer_shapes(plain).graph
+    try:
+        graph = shape_inference.infer_shapes(plain).graph
+    except shape_inference.InferenceError as error:
+        raise BnncError(f"the shapes of the model cannot be computed ({error})") from error
     values = [*graph.value_info, *graph.input, *graph.output]
     return {v.name: len(v.type.tensor_type.shape.dim) for v in values if v.type.tensor_type.HasField("shape")}
 
@@ -81,12 +102,16 @@ def _ranks(model: ModelProto) -> dict[str, int]:
 class _Emitter:
     """Collects the nodes and constants of the expanded graph."""
 
+    model: ModelProto
     opset: int
     names: Names
     constants: dict[str, Array]
-    ranks: dict[str, int]
     nodes: list[NodeProto] = field(default_factory=list)
     initializers: list[TensorProto] = field(default_factory=list)
+
+    @cached_property
+    def ranks(self) -> dict[str, int]:
+        return _ranks(self.model)
 
     def op(self, op_type: str, *inputs: str, to: str = "", attributes: dict[str, int] | None = None) -> str:
         """Append a node; returns the name of its result, `to` or a fresh one."""

@@ -13,6 +13,7 @@ from bnnc.frontends.domains import QONNX_DOMAINS, STANDARD_DOMAINS
 from bnnc.frontends.names import Names, label
 from bnnc.frontends.node import Node
 from bnnc.frontends.nodes import elementwise, endings, linear, linear_quantizers, pooling, quantizers, shapes
+from bnnc.frontends.schemas import schema_problem
 from bnnc.frontends.structure import (
     check_structure,
     input_shape,
@@ -107,6 +108,10 @@ class _Reader:
         if not _is_known(proto):
             remedy = _HINTS.get(proto.op_type, "replace it by operators that bnnc reads (see the README)")
             self.findings.append(Finding(where, f"operator {_full_type(proto)} is not supported", remedy))
+            return
+        problem = "" if proto.op_type in {*QONNX, "Constant"} else schema_problem(proto, self.opset)
+        if problem:
+            self.findings.append(Finding(where, problem, "convert the model with onnx.version_converter"))
             return
         if any(tensor and tensor not in self.values for tensor in proto.input):
             return  # an operand has been refused; that finding is enough

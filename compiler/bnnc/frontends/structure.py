@@ -11,8 +11,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.frontends.domains import STANDARD_DOMAINS
 from bnnc.frontends.names import label
-
-OLDEST_OPSET = 9
+from bnnc.frontends.schemas import OLDEST_OPSET
 
 
 def opset_of(model: ModelProto) -> int:
