@@ -11,8 +11,10 @@ from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import EncodeInput, Input
 from bnnc.ir.elem import B1_PM, smallest_elem
 from bnnc.ir.op import Array
-from bnnc.passes.chain import Chain, direction, evaluate_pairs, last_discretizer, per_channel, unit
+from bnnc.passes.chain import Chain, evaluate_pairs, per_channel
+from bnnc.passes.direction import direction
 from bnnc.passes.domain import InputDomain
+from bnnc.passes.grid import last_discretizer, unit
 from bnnc.passes.quantizer import Quantized, grid_codes
 from bnnc.passes.ranges import Range
 from bnnc.passes.steps import Steps, bisect_steps

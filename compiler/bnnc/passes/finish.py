@@ -7,7 +7,8 @@ from dataclasses import replace
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import ChannelsFirst, Reshape, ToFloat
 from bnnc.ir.op import Op
-from bnnc.passes.chain import DomainValue, last_discretizer
+from bnnc.passes.chain import DomainValue
+from bnnc.passes.grid import last_discretizer
 from bnnc.passes.materialize import Materializer, first_pool, pool_root, scaling
 from bnnc.passes.value import Value, settle
 

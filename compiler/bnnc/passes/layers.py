@@ -13,7 +13,8 @@ from bnnc.ir.edge_ops import Input
 from bnnc.ir.elem import I32, Elem, smallest_elem
 from bnnc.ir.integer_ops import Conv2d, SumPool2d, Table, TopK
 from bnnc.ir.op import Array, Op
-from bnnc.passes.chain import Chain, domain_affine, evaluate_pairs
+from bnnc.passes.chain import Chain, evaluate_pairs
+from bnnc.passes.grid import domain_affine
 from bnnc.passes.materialize import Materializer, first_pool, pool_root, scaling
 from bnnc.passes.ranges import Range, reachable
 from bnnc.passes.value import Value, settle

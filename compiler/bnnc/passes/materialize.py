@@ -12,8 +12,10 @@ from bnnc.ir.edge_ops import Input
 from bnnc.ir.elem import smallest_elem
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d
 from bnnc.ir.op import Array, Op
-from bnnc.passes.chain import Chain, DomainValue, direction, evaluate_pairs, last_discretizer
+from bnnc.passes.chain import Chain, DomainValue, evaluate_pairs
+from bnnc.passes.direction import direction
 from bnnc.passes.encode import encode_chain
+from bnnc.passes.grid import last_discretizer
 from bnnc.passes.quantizer import Quantized, quantize
 from bnnc.passes.ranges import reachable
 from bnnc.passes.value import Links, Value, settle

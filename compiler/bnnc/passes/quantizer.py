@@ -11,7 +11,9 @@ from bnnc.ir import source_ops as src
 from bnnc.ir.elem import I32, smallest_elem
 from bnnc.ir.integer_ops import NO_CUT, Table, Threshold
 from bnnc.ir.op import Array, Op
-from bnnc.passes.chain import Chain, evaluate_pairs, last_discretizer, monotone, unit
+from bnnc.passes.chain import Chain, evaluate_pairs
+from bnnc.passes.direction import monotone
+from bnnc.passes.grid import last_discretizer, unit
 from bnnc.passes.ranges import Range, reachable
 from bnnc.passes.steps import Steps, find_steps
 

@@ -10,10 +10,12 @@ from bnnc.ir.edge_ops import Cast, Input, Reshape
 from bnnc.ir.elem import I64
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.op import Op
-from bnnc.passes.chain import DomainValue, direction, last_discretizer
+from bnnc.passes.chain import DomainValue
+from bnnc.passes.direction import direction
 from bnnc.passes.domain import InputDomain
 from bnnc.passes.encode import encode_domain
 from bnnc.passes.finish import finish
+from bnnc.passes.grid import last_discretizer
 from bnnc.passes.layers import Lowering
 from bnnc.passes.materialize import Materializer, first_pool, pool_root
 from bnnc.passes.value import Value, append, reshape, settle, transpose
