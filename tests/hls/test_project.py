@@ -60,7 +60,7 @@ def test_files(tmp_path: Path) -> None:
         "tb/golden.h",
         "tb/net_tb.cpp",
     }
-    expected |= {"README.md", "scripts/vitis_hls.tcl", "scripts/hls_config.cfg"}
+    expected |= {"README.md", "scripts/vitis_hls.tcl", "hls_config.cfg"}
     assert set(text_of(tmp_path)) == expected
 
 
@@ -104,7 +104,7 @@ def test_nothing_that_a_tool_refuses(tmp_path: Path) -> None:
 def test_no_warning_of_a_strict_compiler(tmp_path: Path) -> None:
     write_project(every_engine(), tmp_path)
     strict = ["-std=c++14", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Wpedantic", "-Werror"]
-    includes = [f"-I{tmp_path}/src", f"-I{tmp_path}/tb", "-isystem", str(csim.vendor_headers())]
+    includes = ["-isystem", str(csim.vendor_headers())]
     sources = [str(tmp_path / "src" / "net.cpp"), str(tmp_path / "tb" / "net_tb.cpp")]
     done = subprocess.run(
         [*csim.compiler(), *strict, *includes, *sources], capture_output=True, text=True, check=False
@@ -117,11 +117,11 @@ def test_test_bench_names_the_first_difference(tmp_path: Path) -> None:
     write_project(dense_network((8, 4, 2)), tmp_path)
     assert csim.csim(tmp_path).strip() == "PASS: 2 samples, every result as expected"
     golden = tmp_path / "tb" / "golden.h"
-    head, raw = golden.read_text().split("golden_raw")
-    first = re.search(r"-?\d+(?=,)", raw[raw.index("{") :])
+    pattern = re.compile(r"(golden_raw.*\{\s*\{\s*)(-?\d+)", re.DOTALL)
+    first = pattern.search(golden.read_text())
     assert first is not None
-    golden.write_text(f"{head}golden_raw{raw.replace(first[0], '12345', 1)}")
-    with pytest.raises(BnncError, match=rf"sample 0, element 0: expected 12345, got {first[0]}"):
+    golden.write_text(pattern.sub(r"\g<1>12345", golden.read_text()))
+    with pytest.raises(BnncError, match=rf"sample 0, element 0: expected 12345, got {first[2]}"):
         csim.csim(tmp_path)
 
 
@@ -140,6 +140,6 @@ def test_clock_that_is_none(clock: float, tmp_path: Path) -> None:
 
 def test_part_and_clock_reach_the_scripts(tmp_path: Path) -> None:
     write_project(dense_network((8, 4, 2)), tmp_path, part="xczu3eg-sbva484-1-e", clock_mhz=250)
-    for script in ("vitis_hls.tcl", "hls_config.cfg"):
-        text = (tmp_path / "scripts" / script).read_text()
+    for script in ("scripts/vitis_hls.tcl", "hls_config.cfg"):
+        text = (tmp_path / script).read_text()
         assert "xczu3eg-sbva484-1-e" in text and "4.000" in text

@@ -122,21 +122,35 @@ def _compare_text(
 def _search_text(
     rows: StepRows, name: str, lanes: int, span: tuple[int, int], head: list[str]
 ) -> ActivationText:
-    log2 = rows.cuts.shape[1].bit_length()
-    missing = 2**log2 - 1 - rows.cuts.shape[1]
+    stages = rows.cuts.shape[1].bit_length()
+    missing = 2**stages - 1 - rows.cuts.shape[1]
     cuts = np.pad(rows.cuts, ((0, 0), (0, missing)), constant_values=span[1] + 1)
     levels = np.pad(rows.levels, ((0, 0), (0, missing)), mode="edge")
     fields = [
         f"typedef ap_int<{signed_bits(min(span[0], 0), span[1] + 1)}> cut_t;",
         f"typedef ap_int<{signed_bits(int(levels.min()), int(levels.max()))}> level_t;",
-        f"static const int LOG2 = {log2};",
+        f"static const int STAGES = {stages};",
     ]
-    cut = Reader("cut_t", "cut", ("lane", "fold", "step"), "lane", f"fold * {cuts.shape[1]} + step")
-    level = Reader(
-        "level_t", "level", ("lane", "fold", "reached"), "lane", f"fold * {levels.shape[1]} + reached"
+    cut = Reader(
+        "cut_t",
+        "cut",
+        ("lane", "fold", "stage", "reached"),
+        "lane * STAGES + stage",
+        "(fold << stage) + reached",
     )
-    roms = [rom(name, cut, _rows(cuts, lanes)), rom(name, level, _rows(levels, lanes))]
+    level = Reader("level_t", "level", ("lane", "fold", "reached"), "lane", f"(fold << {stages}) + reached")
+    roms = [rom(name, cut, _stage_rows(cuts, lanes, stages)), rom(name, level, _rows(levels, lanes))]
     return _text(f"bnnc::Steps<{name}>", "steps", name, head + fields, roms)
+
+
+def _stage_rows(cuts: Array, lanes: int, stages: int) -> list[Array]:
+    """For every lane and stage, and every fold: the cuts that tell the stage's bit, given those above it."""
+    strides = [2 ** (stages - stage) for stage in range(stages)]
+    return [
+        row[:, stride // 2 - 1 :: stride].reshape(-1)
+        for row in cuts.reshape(-1, lanes, cuts.shape[1]).transpose(1, 0, 2)
+        for stride in strides
+    ]
 
 
 def _table_text(
@@ -158,14 +172,14 @@ def _table_text(
     return _text(f"bnnc::Table<{name}>", "table", name, head + fields, roms)
 
 
-def _per_lane(values: Array, lanes: int, columns: int) -> Array:
+def _per_lane(values: Array, lanes: int, columns: int) -> list[Array]:
     """(C, K) to (lanes * K, folds): channel fold * lanes + lane."""
-    return values.reshape(-1, lanes, columns).transpose(1, 2, 0).reshape(lanes * columns, -1)
+    return list(values.reshape(-1, lanes, columns).transpose(1, 2, 0).reshape(lanes * columns, -1))
 
 
-def _rows(values: Array, lanes: int) -> Array:
+def _rows(values: Array, lanes: int) -> list[Array]:
     """(C, K) to (lanes, folds * K): channel fold * lanes + lane."""
-    return values.reshape(-1, lanes, values.shape[1]).transpose(1, 0, 2).reshape(lanes, -1)
+    return list(values.reshape(-1, lanes, values.shape[1]).transpose(1, 0, 2).reshape(lanes, -1))
 
 
 def _text(type_: str, engine: str, name: str, fields: list[str], roms: list[Rom]) -> ActivationText:

@@ -45,6 +45,7 @@ def build(
     """
     names = Names()
     project = names.take(identifier(name))
+    names.take(f"{project}_top")
     _check_part(part, clock_mhz)
     accelerator = lower(graph, names, folding)
     values = _values(graph, accelerator, project, part, clock_mhz)
@@ -101,7 +102,7 @@ def _files(
         f"src/{name}.h": "top.h.j2",
         f"tb/{name}_tb.cpp": "tb.cpp.j2",
         "scripts/vitis_hls.tcl": "vitis_hls.tcl.j2",
-        "scripts/hls_config.cfg": "hls_config.cfg.j2",
+        "hls_config.cfg": "hls_config.cfg.j2",
         "README.md": "README.md.j2",
     }
     files |= {f"src/bnnc_{engine}.h": f"{engine}.h.j2" for engine in (*ALWAYS, *values["engines"])}

@@ -17,6 +17,11 @@ def function(head: str, *body: str) -> str:
     return f"static {head} {{\n{lines}}}"
 
 
+def amount(n: int, what: str) -> str:
+    """`1 lane`, `2 lanes`."""
+    return f"{n} {what}{'s' if n != 1 else ''}"
+
+
 def counts(valid_bit: int | None) -> str:
     """The member `counts`: whether a word is inside the map."""
     if valid_bit is None:

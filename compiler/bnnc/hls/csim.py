@@ -35,7 +35,7 @@ def csim(project: Path) -> str:
 def compile_project(project: Path, mains: list[Path], program: Path) -> Path:
     """Compile the sources of a project with the files in `mains` into `program`."""
     sources = [*sorted((project / "src").glob("*.cpp")), *mains]
-    includes = [f"-I{project / 'src'}", f"-I{project / 'tb'}", "-isystem", str(vendor_headers())]
+    includes = [f"-I{project / 'src'}", "-isystem", str(vendor_headers())]
     command = [*compiler(), *FLAGS, *includes, *map(str, sources), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bnnc.hls.activations import Activation
 from bnnc.hls.chain import core_chain
+from bnnc.hls.cpp import amount
 from bnnc.hls.folding import Choice, Fold, Foldable, chosen_folding, default_folding
 from bnnc.hls.lanes import Wire, lanes_within
 from bnnc.hls.layers import (
@@ -168,7 +169,7 @@ def _window_unit(window: Window, chain: Chain, layer: str, outside: int | None) 
     return Unit(
         name=name,
         comment=f"{kernel_height} x {kernel_width} windows of {height} x {width} x "
-        f"{window.words * wire.lanes}, {wire.lanes} lanes, {window.steps} cycles",
+        f"{window.words * wire.lanes}, {amount(wire.lanes, 'lane')}, {window.steps} cycles",
         engines=("window",),
         call=f"bnnc::window<{name}_geometry>",
         wire=wire,

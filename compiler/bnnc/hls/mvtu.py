@@ -23,7 +23,7 @@ def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold) -> Unit:
     outputs, inputs = m.shape
     folds, words = outputs // fold.pe, inputs // fold.simd
     out = activation_text(act, name, fold.pe, m.lo, m.hi)
-    weights = rom(name, WEIGHTS, _weight_words(m, fold), hexadecimal=True)
+    weights = rom(name, WEIGHTS, list(_weight_words(m, fold)), hexadecimal=True)
     return Unit(
         name=name,
         comment=_description(m, act, fold),
@@ -62,9 +62,8 @@ def _cycles(m: Matrix, fold: Fold) -> int:
 
 def _description(m: Matrix, act: Activation, fold: Fold) -> str:
     outputs, inputs = m.shape
-    size = f"{outputs} x {inputs} matrix, {m.vectors} vector{'s' if m.vectors > 1 else ''}"
-    bits = f"{act.lane.bits} bit{'s' if act.lane.bits > 1 else ''}"
-    elements = f"{m.conv.x.type.elem} by {m.weight_name} to {bits}"
+    size = f"{outputs} x {inputs} matrix, {cpp.amount(m.vectors, 'vector')}"
+    elements = f"{m.conv.x.type.elem} by {m.weight_name} to {cpp.amount(act.lane.bits, 'bit')}"
     return f"{size}, {elements}, PE {fold.pe}, SIMD {fold.simd}, {_cycles(m, fold)} cycles"
 
 

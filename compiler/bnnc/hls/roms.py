@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,17 +33,16 @@ class Reader:
     index: str
 
 
-def rom(owner: str, reader: Reader, values: Array, hexadecimal: bool = False) -> Rom:
-    """values (cases, entries): an array a case, or no array where plain constants do."""
-    if (values == values[0, 0]).all():
-        return Rom("", _function(reader, [f"return {_number(values[0, 0], hexadecimal)};"]))
-    if values.shape[1] == 1:
-        answers = [_number(v, hexadecimal) for v in values[:, 0]]
-        return Rom("", _function(reader, _switch(reader.case, answers)))
-    names = [f"{owner}_{reader.name}_{case}" for case in range(len(values))]
-    arrays = [
-        _array(name, row, _c_type(values), hexadecimal) for name, row in zip(names, values, strict=True)
-    ]
+def rom(owner: str, reader: Reader, rows: Sequence[Array], hexadecimal: bool = False) -> Rom:
+    """One row of entries a case: each an array, or no array where plain constants do."""
+    numbers = [[_number(v, hexadecimal) for v in row.tolist()] for row in rows]
+    if len(distinct := {number for row in numbers for number in row}) == 1:
+        return Rom("", _function(reader, [f"return {distinct.pop()};"]))
+    if all(len(row) == 1 for row in numbers):
+        return Rom("", _function(reader, _switch(reader.case, [row[0] for row in numbers])))
+    c_type = _c_type(np.concatenate(rows))
+    names = [f"{owner}_{reader.name}_{case}" for case in range(len(rows))]
+    arrays = [_array(name, c_type, row) for name, row in zip(names, numbers, strict=True)]
     answers = [f"{name}[{reader.index}]" for name in names]
     return Rom("".join(arrays), _function(reader, _switch(reader.case, answers)))
 
@@ -63,9 +63,9 @@ def _function(reader: Reader, body: list[str]) -> str:
     return "\n".join([*head, *(f"    {line}" for line in body), "}"])
 
 
-def _array(name: str, row: Array, c_type: str, hexadecimal: bool) -> str:
-    numbers = textwrap.fill(", ".join(_number(v, hexadecimal) for v in row), WIDTH - 4)
-    return f"static const {c_type} {name}[{len(row)}] = {{\n{textwrap.indent(numbers, '    ')}}};\n"
+def _array(name: str, c_type: str, numbers: list[str]) -> str:
+    text = textwrap.indent(textwrap.fill(", ".join(numbers), WIDTH - 4), "    ")
+    return f"static const {c_type} {name}[{len(numbers)}] = {{\n{text}}};\n"
 
 
 def _c_type(values: Array) -> str:

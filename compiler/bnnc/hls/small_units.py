@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bnnc.hls.activations import Activation, activation_text
-from bnnc.hls.cpp import counts, struct
+from bnnc.hls.cpp import amount, counts, struct
 from bnnc.hls.lanes import Wire, lane_for, signed_bits
 from bnnc.hls.units import Chain, Unit
 from bnnc.ir.integer_ops import MaxPool2d, SumPool2d, TopK
@@ -46,7 +46,7 @@ def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
     return Unit(
         name=name,
         comment=f"{'sum' if isinstance(op, SumPool2d) else 'maximum'} of {op.kernel[0]} x {op.kernel[1]}, "
-        f"{height} x {width} x {channels}, {x.lanes} lanes, {height * width * taps * words} cycles",
+        f"{height} x {width} x {channels}, {amount(x.lanes, 'lane')}, {height * width * taps * words} cycles",
         engines=("pool",),
         call=f"bnnc::pool<{name}_shape>",
         wire=y,
@@ -68,7 +68,7 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
     ]
     return Unit(
         name=name,
-        comment=f"{what} of {wire.size} elements, {wire.lanes} lanes, {wire.words} cycles",
+        comment=f"{what} of {wire.size} elements, {amount(wire.lanes, 'lane')}, {wire.words} cycles",
         engines=("map", text.engine),
         call=f"bnnc::map<{name}_in, {text.type}>",
         wire=Wire(act.lane, wire.lanes, wire.size, act.lo, act.hi),
