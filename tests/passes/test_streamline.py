@@ -98,6 +98,14 @@ def test_max_pool_in_front_of_a_sign_works_on_bits() -> None:
     assert ops_of(packed, PackedMaxPool2d) and not ops_of(packed, MaxPool2d)
 
 
+def test_max_pool_behind_a_sign_works_on_bits() -> None:
+    rng = np.random.default_rng(0)
+    conv = src.Conv("c", binary_input((3, 8, 8)), signs(rng, 12, 3, 3, 3), ONE)
+    pooled = src.MaxPool("pool", bipolar(hostile_batch_norm(rng, conv)), (2, 2), (2, 2), (0, 0, 0, 0))
+    packed = assert_same(dense(flatten(pooled), signs(rng, 4, 108)), reals(rng, 3, 3, 8, 8))
+    assert ops_of(packed, PackedMaxPool2d) and not ops_of(packed, MaxPool2d)
+
+
 def test_flatten_becomes_a_kernel_over_the_map() -> None:
     rng = np.random.default_rng(0)
     conv = src.Conv("c", binary_input((3, 6, 6)), signs(rng, 5, 3, 3, 3), ONE)

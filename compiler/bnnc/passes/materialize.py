@@ -59,15 +59,13 @@ class Materializer:
         return quantize(value.root, chain) or self._rounded(value, wanted_by)
 
     def _pooled(self, value: Value, pool: int, wanted_by: str) -> Quantized:
-        """max(g(x)) then f: f behind a discretized or never decreasing chain can go first, else pool the
-        integers.
-        """
+        """f(max(g(x))): where f never decreases this is max(f(g(x))), and codes are pooled; else x is pooled."""
         before, after = value.chain[:pool], value.chain[pool + 1 :]
         link = value.chain[pool]
         assert isinstance(link, src.MaxPool)
         functions = Value(value.root, after, value.shape).functions
         rises = bool((direction(functions, value.root.type.shape[-1]) == 1).all())
-        if first_pool(after) is None and rises and last_discretizer(functions) >= 0:
+        if first_pool(after) is None and rises and last_discretizer(value.functions) >= 0:
             _, made = self.integers(replace(value, chain=before + after), wanted_by)
             if (made.scale > 0).all():
                 return Quantized(_max_pool(link, made.op), made.scale)
