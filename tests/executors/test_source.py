@@ -99,6 +99,12 @@ def test_progress_counts_samples() -> None:
     assert seen == [3, 3, 2]
 
 
+def test_nodes_that_the_output_does_not_need_are_not_run() -> None:
+    x = np.array([[1, -2, 3, 0]], np.float32)
+    executor = _executor(body="unused = Unheard(x) y = Abs(x)")
+    assert executor.run(x).tolist() == [[1, 2, 3, 0]]
+
+
 def test_values_are_found_by_the_names_of_operations() -> None:
     x = np.random.default_rng(2).integers(-4, 5, (5, 4)).astype(np.float32)
     executor = _executor()

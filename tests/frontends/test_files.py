@@ -172,6 +172,14 @@ def test_damaged_bytes_give_an_error_or_a_model(tmp_path: Path) -> None:
             assert str(path) in str(error)
 
 
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(
+        model("unused = Celu9(x) y = Relu(x)").SerializeToString().replace(b"Celu9", b"Celu\xff")
+    )
+    assert _error(path) == "FILE: a name in the model is not UTF-8; the file is damaged"
+
+
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     assert _error(tmp_path / "gone.onnx") == "FILE: no such file"
     assert _error(tmp_path) == "FILE: is a folder, not a model"

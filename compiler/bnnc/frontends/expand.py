@@ -26,7 +26,7 @@ from bnnc.frontends.domains import QONNX_DOMAINS, STANDARD_DOMAINS
 from bnnc.frontends.formulas import Grid
 from bnnc.frontends.names import Names, label
 from bnnc.frontends.schemas import oldest_equal_opset
-from bnnc.frontends.structure import opset_of
+from bnnc.frontends.structure import opset_of, ordered_nodes
 from bnnc.ir.op import Array
 
 NEWEST_IR = 10  # of the oldest onnxruntime that setup.cfg allows
@@ -34,12 +34,15 @@ EXACT_INTEGERS = 2.0**23  # from here on every float32 is an integer
 
 
 def expand(model: ModelProto) -> ModelProto:
-    """A copy of `model` with standard operators for Quant, BipolarQuant, Trunc and MultiThreshold."""
+    """A copy of `model` with standard operators for Quant, BipolarQuant, Trunc and MultiThreshold.
+
+    Nodes that the output does not depend on are left out, as the reader leaves them out.
+    """
     expanded = ModelProto()
     expanded.CopyFrom(model)
     graph = expanded.graph
     emitter = _Emitter(model, opset_of(model), _tensor_names(graph), _constants(graph))
-    for node in graph.node:
+    for node in ordered_nodes(graph):
         convert = EXPANSIONS.get(node.op_type) if _may_be_qonnx(node) else None
         if convert is None:
             emitter.nodes.append(node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped,unused-ignore]
@@ -42,7 +43,19 @@ def parse_model(content: bytes) -> ModelProto:
         raise BnncError("this is no ONNX model, or it is truncated") from error
     if not model.HasField("graph") or not model.ir_version:
         raise BnncError("this is no ONNX model, or it is truncated")
+    if not all(isinstance(text, str) for text in _texts(model)):
+        raise BnncError("a name in the model is not UTF-8; the file is damaged")
     return model
+
+
+def _texts(model: ModelProto) -> Iterator[object]:
+    """Names of all kinds; protobuf gives bytes where one is not UTF-8."""
+    yield from (entry.domain for entry in model.opset_import)
+    for named in (*model.graph.initializer, *model.graph.input, *model.graph.output, *model.graph.node):
+        yield named.name
+    for node in model.graph.node:
+        yield from (node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
 
 
 def _content(path: Path) -> bytes:
