@@ -43,6 +43,9 @@ _X86_TARGETS = {
     "x86-64-v4": ("x86-64-v4", ("-prefer-256-bit",)),
     "x86-64-v4-vpopcntdq": ("x86-64-v4", ("-prefer-256-bit", "+avx512vpopcntdq")),
 }
+# Kernels are written for 128-bit registers, of which this core has four units. SVE would only serve loops at
+# the edges, and an emulator has to be told to run it.
+_ARM_FEATURES = {"neoverse-v1": ("-sve",)}
 _ARM_CPUS = ("cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76", "neoverse-n1", "neoverse-v1", "generic")
 
 
@@ -53,7 +56,7 @@ def target(kind: Kind, cpu: str | None = None) -> Target:
         known = ", ".join(cpu_names(kind))
         raise BnncError.at(f"target {kind}", f"unknown CPU {name!r}", f"known are {known}")
     if kind == "arm":
-        return Target(name, kind, _ARM_TRIPLE, name)
+        return Target(name, kind, _ARM_TRIPLE, name, _ARM_FEATURES.get(name, ()))
     resolved = _native_cpu() if name == "native" else name
     if resolved not in _X86_TARGETS:
         return Target(resolved, kind, _host_triple("aarch64"), resolved)

@@ -13,7 +13,7 @@ from bnnc.arm.kernels.builder import Expr, Kernel, View, bits_as, local, loop, s
 from bnnc.arm.kernels.epilogue import Epilogue
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.panels import panels, window_bias
-from bnnc.arm.kernels.rows import Reach, border_class, over_map, row_length
+from bnnc.arm.kernels.rows import Place, border_class, first_pixel, over_map, row_length
 from bnnc.arm.kernels.tiling import Tiling, tiling
 from bnnc.arm.kernels.window import Window, taps_in_map, window
 from bnnc.ir.elem import B1_PM
@@ -52,18 +52,18 @@ class _Channels:
     strip: View
     epilogue: Epilogue
 
-    def emit(self, oy: Expr, ox: Expr, pixels: int, reach: Reach) -> None:
-        """`pixels` outputs from (oy, ox) on."""
+    def emit(self, place: Place) -> None:
+        """The outputs of a tile."""
         tile, tiles, win = self.tile, self.tile.tiling, self.tile.window
-        bias = self.bias.at(border_class(win, oy, ox) * tiles.capacity)
+        bias = self.bias.at(border_class(win, place) * tiles.capacity)
         weights = tile.weights.at(self.panel * (win.taps * tile.x_type.words * tile.w_planes * tiles.width))
-        pixel = oy * win.columns.out + ox
-        at_once = len(self.terms.terms) == 1 and self.sums is None and tile.is_one_piece(reach)
+        pixel = first_pixel(win, place)
+        at_once = len(self.terms.terms) == 1 and self.sums is None and tile.is_one_piece(place.reach)
         if not at_once:
-            self._start(bias, pixel, pixels)
+            self._start(bias, pixel, place.pixels)
         for term in self.terms.terms:
-            tile.accumulate(self.strip, term, reach, weights, oy, ox, pixels, bias if at_once else None)
-        self.epilogue.emit(self.strip, pixels, pixel, self.panel * tiles.width)
+            tile.accumulate(self.strip, term, weights, place, bias if at_once else None)
+        self.epilogue.emit(self.strip, place.pixels, pixel, self.panel * tiles.width)
 
     def _start(self, bias: View, pixel: Expr, pixels: int) -> None:
         """strip = bias (+ the pixel's own sum)"""

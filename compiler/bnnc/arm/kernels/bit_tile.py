@@ -17,10 +17,12 @@ from tvm.script.ir_builder import tirx as T
 from bnnc.arm.kernels.bit_terms import Term
 from bnnc.arm.kernels.builder import Expr, View, local, loop, splat, spread
 from bnnc.arm.kernels.isa import Isa
-from bnnc.arm.kernels.rows import Bounds, Reach
+from bnnc.arm.kernels.rows import Bounds, Place, Reach
 from bnnc.arm.kernels.tiling import Tiling, chunks
 from bnnc.arm.kernels.window import Window
 from bnnc.ir.types import Packed
+
+Piece = tuple[Bounds, Bounds, Bounds]  # tap rows, tap columns, words of a tap
 
 
 @dataclass(frozen=True)
@@ -40,34 +42,22 @@ class BitTile:
         pieces = chunks(self.isa, reach.kernel, reach.words)
         return (pieces.rows, pieces.columns, pieces.words) == (*reach.kernel, reach.words)
 
-    def accumulate(
-        self,
-        strip: View,
-        term: Term,
-        reach: Reach,
-        panel: View,
-        oy: Expr,
-        ox: Expr,
-        pixels: int,
-        fresh: View | None,
-    ) -> None:
+    def accumulate(self, strip: View, term: Term, panel: View, place: Place, fresh: View | None) -> None:
         """strip[pixel, channel] += coefficient * counts; = `fresh` + .. where no strip is started."""
         lanes, vectors = self.tiling.lanes, self.tiling.vectors
         dtype, count_lanes = self.isa.count_type
-        with self._pieces(reach) as piece:
-            counts = local(dtype, pixels * vectors * count_lanes)
-            for i in range(pixels * vectors):
+        with self._pieces(place.reach) as piece:
+            counts = local(dtype, place.pixels * vectors * count_lanes)
+            for i in range(place.pixels * vectors):
                 counts.put(i * count_lanes, splat(0, count_lanes, dtype), count_lanes)
-            self._count(counts, term, piece, reach, panel, oy, ox, pixels)
-            for i in range(pixels * vectors):
-                added = self.isa.widen(counts.vector(i * count_lanes, count_lanes)) * splat(
-                    term.coefficient, lanes
-                )
+            self._count(counts, term, panel, place, piece)
+            for i in range(place.pixels * vectors):
+                counted = self.isa.widen(counts.vector(i * count_lanes, count_lanes))
                 before = fresh.vector(i % vectors * lanes, lanes) if fresh else strip.vector(i * lanes, lanes)
-                strip.put(i * lanes, before + added, lanes)
+                strip.put(i * lanes, before + counted * splat(term.coefficient, lanes), lanes)
 
     @contextmanager
-    def _pieces(self, reach: Reach) -> Iterator[tuple[Bounds, Bounds, Bounds]]:
+    def _pieces(self, reach: Reach) -> Iterator[Piece]:
         """Loops over the chunks of a reach: taps (rows, columns) and words of each."""
         size = chunks(self.isa, reach.kernel, reach.words)
         (kh, kw), words = reach.kernel, reach.words
@@ -82,23 +72,12 @@ class BitTile:
                 _piece((0, words), c, size.words, words),
             )
 
-    def _count(
-        self,
-        counts: View,
-        term: Term,
-        piece: tuple[Bounds, Bounds, Bounds],
-        reach: Reach,
-        panel: View,
-        oy: Expr,
-        ox: Expr,
-        pixels: int,
-    ) -> None:
+    def _count(self, counts: View, term: Term, panel: View, place: Place, piece: Piece) -> None:
         rows, columns, words = piece
+        reach, step = place.reach, self.w_planes * self.tiling.width
         with loop(rows[1], rows[0]) as u, loop(columns[1], columns[0]) as v, loop(words[1], words[0]) as k:
-            at_w = panel.at(
-                ((u * reach.kernel[1] + v) * reach.words + k) * (self.w_planes * self.tiling.width)
-            )
-            at_x = [self._word(oy, ox + i, u, v, k) for i in range(pixels)]
+            at_w = panel.at(((u * reach.kernel[1] + v) * reach.words + k) * step)
+            at_x = [self._word(place.oy, place.ox + i, u, v, k) for i in range(place.pixels)]
             self._step(counts, term, at_w, at_x)
 
     def _word(self, oy: Expr, ox: Expr, u: Expr, v: Expr, k: Expr) -> View:

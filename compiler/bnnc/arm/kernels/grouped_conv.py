@@ -16,7 +16,7 @@ from bnnc.arm.kernels.epilogue import Epilogue
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.mac_tile import mac_tile, padding_sums, weight_type
 from bnnc.arm.kernels.panels import panels, window_bias
-from bnnc.arm.kernels.rows import Reach, border_class, over_map, row_length
+from bnnc.arm.kernels.rows import Place, border_class, first_pixel, over_map, row_length
 from bnnc.arm.kernels.tiling import Tiling, tiling
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array, Op
@@ -37,15 +37,15 @@ def write_grouped_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
     epilogue = Epilogue(kernel, rest, result, width, width)
     lane = kernel.scratch("int32", pixels * parts.tiles.width)
 
-    def tile(oy: Expr, ox: Expr, pixels: int, reach: Reach) -> None:
-        kind = border_class(win, oy, ox)
+    def tile(place: Place) -> None:
+        kind = border_class(win, place)
         with loop(parts.number) as part, loop(parts.tiles.panels) as panel:
-            place = part * parts.tiles.panels + panel
-            own = weights.at(place * (win.taps * inputs * parts.tiles.width))
-            own_bias = biases.at((kind * (parts.number * parts.tiles.panels) + place) * parts.tiles.width)
-            sums = mac.multiply(own, own_bias, parts.tiles.width, oy, ox, part * parts.inputs, pixels, reach)
-            parts.store(sums, lane, strip, width, pixels, part, panel)
-        epilogue.emit(strip, pixels, oy * win.columns.out + ox, 0)
+            number = part * parts.tiles.panels + panel
+            own = weights.at(number * (win.taps * inputs * parts.tiles.width))
+            own_bias = biases.at((kind * (parts.number * parts.tiles.panels) + number) * parts.tiles.width)
+            sums = mac.multiply(own, own_bias, parts.tiles.width, part * parts.inputs, place)
+            parts.store(sums, lane, strip, width, place.pixels, part, panel)
+        epilogue.emit(strip, place.pixels, first_pixel(win, place), 0)
 
     over_map(win, pixels, inputs, False, tile)
 

@@ -74,7 +74,8 @@ def searched(kernel: Kernel, step: Threshold) -> ScalarStep:
 def looked_up(kernel: Kernel, step: Table) -> ScalarStep:
     """table[clip((value - first) >> shift)], in 64 bits so that the difference cannot overflow."""
     size = step.table.shape[1]
-    first_at, table = kernel.constant(step.first.astype(np.int32)), kernel.constant(step.table)
+    first_at = kernel.constant(step.first.astype(np.int32))
+    table = kernel.constant(step.table.astype(step.elem.dtype))
 
     def level(value: Expr, channel: Expr) -> Expr:
         offset = (cast("int64", value) - cast("int64", first_at[channel])) >> tirx.const(step.shift, "int64")

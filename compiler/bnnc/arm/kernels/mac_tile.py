@@ -8,7 +8,7 @@ import numpy as np
 from tvm.script.ir_builder import tirx as T
 
 from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, local, loop, spread
-from bnnc.arm.kernels.rows import Reach
+from bnnc.arm.kernels.rows import Place
 from bnnc.arm.kernels.window import Window, window
 from bnnc.ir.elem import I8, I16
 from bnnc.ir.integer_ops import Conv2d
@@ -29,18 +29,9 @@ class MacTile:
     factor: str
     lanewise: bool
 
-    def multiply(
-        self,
-        weights: View,
-        bias: View,
-        width: int,
-        oy: Expr,
-        ox: Expr,
-        channel: Expr,
-        pixels: int,
-        reach: Reach,
-    ) -> View:
+    def multiply(self, weights: View, bias: View, width: int, channel: Expr, place: Place) -> View:
         """int32 (pixels, width): bias + the products over a reach, input channels from `channel` on."""
+        reach, pixels = place.reach, place.pixels
         sums = local("int32", pixels * width)
         for i in range(pixels):
             sums.put(i * width, bias.vector(0, width), width)
@@ -49,7 +40,7 @@ class MacTile:
             at_w = ((u * reach.kernel[1] + v) * reach.words + k) * width
             w = T.bind(self._widened(weights.vector(at_w, width), width))
             for i in range(pixels):
-                x = self._factor(self._place(oy, ox + i, u, v) + channel + k, width)
+                x = self._factor(self._pixel(place.oy, place.ox + i, u, v) + channel + k, width)
                 sums.put(i * width, sums.vector(i * width, width) + x * w, width)
         return sums
 
@@ -62,7 +53,7 @@ class MacTile:
         """By way of the narrowest type that holds both factors, which multiplications are quickest on."""
         return cast("int32", cast(self.factor, value, lanes), lanes)
 
-    def _place(self, oy: Expr, ox: Expr, u: Expr, v: Expr) -> Expr:
+    def _pixel(self, oy: Expr, ox: Expr, u: Expr, v: Expr) -> Expr:
         rows, columns = self.window.rows, self.window.columns
         return (rows.source(oy, u) * columns.size + columns.source(ox, v)) * self.x_channels
 

@@ -26,7 +26,17 @@ class Reach:
     columns: Bounds
 
 
-Tile = Callable[[Expr, Expr, int, Reach], None]  # (output row, first column, pixels, reach)
+@dataclass(frozen=True)
+class Place:
+    """Where a tile lies in the output: `pixels` of row `oy` from column `ox` on."""
+
+    oy: Expr
+    ox: Expr
+    pixels: int
+    reach: Reach
+
+
+Tile = Callable[[Place], None]
 
 
 def over_map(window: Window, pixels: int, words: int, joined: bool, tile: Tile) -> None:
@@ -37,16 +47,21 @@ def over_map(window: Window, pixels: int, words: int, joined: bool, tile: Tile) 
             with loop(-(-len(inside) // pixels)) as t:
                 # The last tile reaches back over pixels that are done already rather than past the row.
                 ox = inside.start + _smaller(t * pixels, len(inside) - pixels)
-                tile(oy, ox, pixels, _inner_reach(window, oy, words, joined))
+                tile(Place(oy, ox, pixels, _inner_reach(window, oy, words, joined)))
         if len(inside) < out:
             with loop(out - len(inside)) as border:
                 ox = border + tirx.Select(border < inside.start, splat(0, 1), splat(len(inside), 1))
-                tile(oy, ox, 1, _border_reach(window, oy, ox, words))
+                tile(Place(oy, ox, 1, _border_reach(window, oy, ox, words)))
 
 
-def border_class(window: Window, oy: Expr, ox: Expr) -> Expr:
-    """The number of an output pixel's class among `Window.classes`."""
-    return window.rows.class_of(oy) * len(window.columns.classes) + window.columns.class_of(ox)
+def border_class(window: Window, place: Place) -> Expr:
+    """The number of a tile's class among `Window.classes`."""
+    return window.rows.class_of(place.oy) * len(window.columns.classes) + window.columns.class_of(place.ox)
+
+
+def first_pixel(window: Window, place: Place) -> Expr:
+    """The number of a tile's first pixel in the output."""
+    return place.oy * window.columns.out + place.ox
 
 
 def row_length(window: Window) -> int:
