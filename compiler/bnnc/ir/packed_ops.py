@@ -67,7 +67,7 @@ class BitConv2d(Op):
     written as a = a0 + sum_p ca[p] * plane_p (two's complement: a0 = 0, ca = 1, 2, .., the last one
     negative when signed; b1_pm: a0 = -1, ca = 2) the products over N lanes are y = N*a0*w0 + a0*sum_q
     cw[q]*pc(w_q) + w0*sum_p ca[p]*pc(a_p) + sum_pq ca[p]*cw[q]*pc(a_p & w_q). For ter x b1_pm this is
-    pc(a_0) - 2*pc(a_0 & (a_1 ^ w)). Padding is by value, as in `Conv2d`.
+    2*pc(a_0 & (a_1 ^ w)) - pc(a_0). Padding is by value, as in `Conv2d`.
     """
 
     x: Op
