@@ -59,7 +59,7 @@ class Materializer:
         return quantize(value.root, chain) or self._rounded(value, wanted_by)
 
     def _pooled(self, value: Value, pool: int, wanted_by: str) -> Quantized:
-        """f(max(g(x))): where f never decreases this is max(f(g(x))), and codes are pooled; else x is pooled."""
+        """f(max(g(x))): max(f(g(x))) where f never decreases, and then codes are pooled; else x is pooled."""
         before, after = value.chain[:pool], value.chain[pool + 1 :]
         link = value.chain[pool]
         assert isinstance(link, src.MaxPool)
