@@ -136,6 +136,19 @@ def integer_cases() -> Iterator[Conv]:
         yield replace(conv, dilations=(2, 2), behind=I8, packed=False)
 
 
+def full_count_cases() -> Iterator[Case]:
+    """All bits differ, for as many words as fill a byte's count, and one more or less."""
+    for words in (30, 31, 32, 33, 62, 63):
+        case = Conv(B1_PM, B1_PM, (1, 1, 32 * words), 33).binary(0)
+        (conv,) = case.ops
+        assert isinstance(conv, XnorConv2d)
+        yield Case((replace(conv, weights=np.zeros_like(conv.weights)),), np.full_like(case.x, 2**32 - 1))
+        rows = Conv(B1_PM, B1_PM, (words, 2, 30), 9, (words, 1)).binary(0)
+        (conv,) = rows.ops
+        assert isinstance(conv, XnorConv2d)
+        yield Case((replace(conv, weights=np.zeros_like(conv.weights)),), np.full_like(rows.x, 2**30 - 1))
+
+
 def table_case(seed: int, packed: bool) -> Case:
     """A convolution into a table."""
     rng = np.random.default_rng(seed)

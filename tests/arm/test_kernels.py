@@ -19,6 +19,7 @@ FAMILIES: dict[str, list[Case]] = {
     "channels": [conv.binary(i) for i, conv in enumerate(cases.channel_cases())],
     "geometry": [conv.binary(i) for i, conv in enumerate(cases.geometry_cases())],
     "long sums": [conv.binary(i) for i, conv in enumerate(cases.long_sum_cases())],
+    "full counts": list(cases.full_count_cases()),
     "planes": [conv.binary(i) for i, conv in enumerate(cases.plane_cases())],
     "integer": [conv.integer(i) for i, conv in enumerate(cases.integer_cases())],
     "tables": [cases.table_case(i, packed) for i, packed in enumerate((False, True))],
@@ -42,7 +43,7 @@ def test_kernels_on_this_cpu(family: str) -> None:
 
 
 @pytest.mark.parametrize("cpu", LOWER)
-@pytest.mark.parametrize("family", ["channels", "long sums"])
+@pytest.mark.parametrize("family", ["channels", "long sums", "full counts"])
 def test_kernels_on_a_lesser_vector_unit(family: str, cpu: str) -> None:
     compare(FAMILIES[family], target("host", cpu))
 
