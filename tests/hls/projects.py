@@ -20,6 +20,7 @@ from bnnc.ir.op import Op, map_shape
 from bnnc.passes.pack import PackBits
 from bnnc.sim import simulator
 
+AROUND = (1, 1, 1, 1)
 Folding = Mapping[str, Mapping[str, int]]
 
 
@@ -88,23 +89,80 @@ def layer(
     return random_threshold(rng, conv, f"{name} steps", result)
 
 
-def every_engine() -> Graph:
-    """Every unit, with odd channel counts: all element types, paddings of all values, strides, a dilation."""
+def wide_integers() -> Graph:
+    """u8 by b1_pm with zeros around; every sum is a result."""
     rng = np.random.default_rng(5)
-    around = (1, 1, 1, 1)
+    x = map_input(rng, (3, 9, 8))
+    weights = random_values(rng, B1_PM, (10, 3, 2, 3))
+    return packed("wide integers", Conv2d("conv", x, weights, B1_PM, (2, 1), AROUND))
+
+
+def bipolar_in_zeros() -> Graph:
+    """b1_pm by b1_pm: a padding of zeros, which b1_pm has not, and one of +1."""
+    rng = np.random.default_rng(6)
+    x = random_threshold(rng, map_input(rng, (4, 7, 9), "i8"), "signs", B1_PM)
+    x = layer(rng, x, "zeros", 15, (3, 3), B1_PM, B1_PM, pads=(2, 1, 0, 1), strides=(1, 2))
+    weights = random_values(rng, B1_PM, (12, 2, 3, 15))
+    return packed("bipolar", Conv2d("ones", x, weights, B1_PM, (1, 1), AROUND, pad_value=1))
+
+
+def ternary_dilated() -> Graph:
+    """ter by ter, dilated, and a function of many steps behind it."""
+    rng = np.random.default_rng(7)
+    x = random_threshold(rng, map_input(rng, (6, 9, 8), "i8"), "signs", TER)
+    x = layer(rng, x, "dilated", 10, (2, 3), TER, I8, pads=AROUND, pad_value=-1, dilations=(3, 2))
+    return packed("ternary", x)
+
+
+def zeros_and_ones() -> Graph:
+    """b1_01 by b1_pm; then a padding of -1, for which codes get a bit more."""
+    rng = np.random.default_rng(8)
+    x = random_threshold(rng, map_input(rng, (5, 6, 6)), "gates", B1_01)
+    x = layer(rng, x, "gated", 9, (2, 2), B1_PM, B1_01)
+    weights = random_values(rng, elem("i3"), (6, 3, 2, 9))
+    return packed("gates", Conv2d("recoded", x, weights, elem("i3"), (1, 1), AROUND, pad_value=-1))
+
+
+def pools_and_tables() -> Graph:
+    """A maximum and a sum with padding, and a table."""
+    rng = np.random.default_rng(9)
+    x = random_threshold(rng, map_input(rng, (6, 9, 8), "i8"), "levels", elem("u3"))
+    x = MaxPool2d("maximum", x, (2, 3), (1, 2), (1, 1, 0, 1))
+    x = SumPool2d("sum", x, (2, 2), (2, 1), (1, 1, 0, 0))
+    table = random_values(rng, elem("i4"), (6, 12))
+    return packed("pools", Table("table", x, np.arange(-2, 10, 2, np.int32), table, ONE, 1, elem("i4")))
+
+
+def best_of_many_equals() -> Graph:
+    """Indices of the largest sums, among many that are equal."""
+    rng = np.random.default_rng(10)
+    x = Reshape("flat", encoder(rng, Input("x", (14,)), "b1_pm"), (1, 1, 14))
+    dense = Conv2d("dense", x, random_values(rng, B1_PM, (24, 1, 1, 14)), B1_PM)
+    return packed("best", Reshape("vector", TopK("best", dense, 7), (7,)))
+
+
+ENGINES = (
+    *(wide_integers, bipolar_in_zeros, ternary_dilated),
+    *(zeros_and_ones, pools_and_tables, best_of_many_equals),
+)
+
+
+def every_engine() -> Graph:
+    """Every unit in one project."""
+    rng = np.random.default_rng(5)
     x = map_input(rng, (3, 11, 10))
-    x = layer(rng, x, "u8 by b1_pm", 15, (3, 3), B1_PM, B1_PM, pads=around)
+    x = layer(rng, x, "u8 by b1_pm", 15, (3, 3), B1_PM, B1_PM, pads=AROUND)
     x = layer(rng, x, "zeros around b1_pm", 9, (3, 3), B1_PM, TER, pads=(2, 1, 0, 1), strides=(2, 1))
     x = layer(rng, x, "-1 around ter", 10, (2, 3), B1_PM, B1_01, pads=(0, 1, 1, 1), pad_value=-1)
-    x = layer(rng, x, "-1 around b1_01", 6, (3, 2), B1_PM, elem("u3"), pads=around, pad_value=-1)
+    x = layer(rng, x, "-1 around b1_01", 6, (3, 2), B1_PM, elem("u3"), pads=AROUND, pad_value=-1)
     x = MaxPool2d("maximum of u3", x, (2, 3), (1, 2), (1, 1, 0, 1))
-    x = layer(rng, x, "u3 by ter, dilated", 7, (2, 2), TER, I8, pads=around, dilations=(2, 1))
+    x = layer(rng, x, "u3 by ter, dilated", 7, (2, 2), TER, I8, pads=AROUND, dilations=(2, 1))
     x = SumPool2d("sum of i8", x, (2, 2), (2, 1), (1, 1, 0, 0))
     table = random_values(rng, elem("i4"), (7, 50))
     x = Table("table", x, np.arange(-90, -20, 10, np.int32), table, ONE, 2, elem("i4"))
     x = layer(rng, x, "i4 by i8, pad 1", 8, (2, 1), I8, B1_PM, pads=(1, 0, 0, 0), pad_value=1)
-    x = MaxPool2d("maximum of b1_pm", x, (3, 3), (2, 2), around)
-    x = layer(rng, x, "+1 around b1_pm", 5, (3, 3), B1_PM, B1_01, pads=around, pad_value=1)
+    x = MaxPool2d("maximum of b1_pm", x, (3, 3), (2, 2), AROUND)
+    x = layer(rng, x, "+1 around b1_pm", 5, (3, 3), B1_PM, B1_01, pads=AROUND, pad_value=1)
     x = layer(rng, x, "b1_01 by i3", 33, map_shape(x)[:2], elem("i3"), B1_PM)
     dense = Conv2d("last", x, random_values(rng, B1_PM, (12, 1, 1, 33)), B1_PM)
     return packed("every engine", Reshape("vector", TopK("best", dense, 5), (5,)))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.graphs import Allowed, random_graph
 from tests.hls.projects import (
+    ENGINES,
+    Folding,
     assert_as_sim,
     convolutional_network,
     dense_network,
@@ -17,6 +20,7 @@ from tests.hls.projects import (
 )
 
 from bnnc.ir.elem import TER
+from bnnc.ir.graph import Graph
 from bnnc.ir.parts import core_result
 from bnnc.passes.pack import PackBits
 
@@ -24,21 +28,17 @@ pytestmark = pytest.mark.usefixtures("cpp")
 ALLOWED = Allowed(heads=("i8", "u8", "u2", "b1_pm"), groups=False)
 
 
-def test_every_engine_with_the_default_folding(tmp_path: Path) -> None:
+@pytest.mark.parametrize("graph", [make() for make in ENGINES], ids=lambda graph: str(graph.name))
+@pytest.mark.parametrize("folding", [smallest_folding, largest_folding])
+def test_engine(graph: Graph, folding: Callable[[Graph], Folding], tmp_path: Path) -> None:
+    assert_as_sim(graph, tmp_path, folding(graph), samples=6)
+
+
+def test_every_engine_in_one_project(tmp_path: Path) -> None:
     assert_as_sim(every_engine(), tmp_path)
 
 
-def test_every_engine_one_product_at_a_time(tmp_path: Path) -> None:
-    graph = every_engine()
-    assert_as_sim(graph, tmp_path, smallest_folding(graph))
-
-
-def test_every_engine_as_wide_as_words_are(tmp_path: Path) -> None:
-    graph = every_engine()
-    assert_as_sim(graph, tmp_path, largest_folding(graph))
-
-
-@pytest.mark.parametrize("seed", [0, 9, 13, 20])
+@pytest.mark.parametrize("seed", [13])
 def test_random_graphs_with_random_foldings(seed: int, tmp_path: Path) -> None:
     graph = PackBits().run(random_graph(seed, allowed=ALLOWED))
     assert_as_sim(graph, tmp_path, random_folding(graph, seed))
