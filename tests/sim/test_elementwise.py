@@ -252,4 +252,5 @@ def test_every_elementwise_operation_is_evaluated() -> None:
     tested = {*UNARY, src.Tanh, src.Sigmoid, src.Exp, src.Select, src.PRelu, src.Clip, src.HardSigmoid}
     tested |= {op for _, op in ARITHMETIC} | {src.SubFrom, src.DivInto, src.Pow, src.BatchNorm, src.Trunc}
     tested |= {src.Quant, src.BipolarQuant, src.QuantizeLinear, src.MultiThreshold}
-    assert tested == set(src.Elementwise.__subclasses__())
+    known = {op for op in src.Elementwise.__subclasses__() if op.__module__ == src.__name__}
+    assert tested == known  # passes have operations of their own
