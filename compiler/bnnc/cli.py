@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 from importlib import import_module
 from typing import NoReturn
@@ -11,7 +10,7 @@ import click
 
 from bnnc import __version__
 from bnnc.commands.options import common
-from bnnc.errors import BnncError
+from bnnc.errors import MACHINE_ERRORS, BnncError
 
 COMMANDS = {
     "compile": "Compile a network for a target, and prove what was made.",
@@ -20,9 +19,6 @@ COMMANDS = {
     "inspect": "Show the layers of a network and how each was lowered.",
     "opt": "Print a network's intermediate representation at any stage.",
 }
-
-# What the user's machine refuses is no bug of ours, wherever it happens.
-MACHINE_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 class LazyGroup(click.Group):

@@ -65,6 +65,11 @@ def test_an_unknown_pass_is_an_error(bnnc: Bnnc, model: Path, option: str) -> No
     )
 
 
+def test_a_pass_that_does_not_run_is_not_printed(bnnc: Bnnc, model: Path) -> None:
+    result = bnnc("opt", model, "--passes", "fold-pad", "--print-after", "pack", status=1)
+    assert "--print-after: pass 'pack' does not run; name it in --passes" in result.stderr
+
+
 def test_the_model_is_not_overwritten(bnnc: Bnnc, model: Path) -> None:
     before = model.read_bytes()
     assert "the output is the model itself" in bnnc("opt", model, "-o", model, status=1).stderr

@@ -98,6 +98,23 @@ def test_places_that_take_no_folder_are_named(tmp_path: Path, place: str) -> Non
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("place", ["x" * 300, "x" * 300 + "/y", "y/" + "x" * 300])
+def test_impossible_names_are_refused_before_the_work_is_done(tmp_path: Path, place: str) -> None:
+    for new in (new_folder, new_file):
+        with pytest.raises(BnncError, match="cannot write the output"), new(tmp_path / place):
+            pytest.fail("the work began")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["old", "new", "x" * 255])
+def test_any_name_is_replaced(tmp_path: Path, name: str) -> None:
+    for text in ("1", "2"):
+        with new_folder(tmp_path / name, force=True) as folder:
+            make(folder, x=text)
+    assert (tmp_path / name / "x").read_text() == "2"
+    assert os.listdir(tmp_path) == [name]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_unwritable_parent_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -9,8 +9,11 @@ import pytest
 from tests.graphs import random_graph
 
 from bnnc.errors import BnncError
+from bnnc.executors.network import Network
 from bnnc.executors.samples import choose_samples, generated_samples, read_samples
+from bnnc.ir.archive import Archive
 from bnnc.ir.edge_ops import Input
+from bnnc.passes.pack import PackBits
 
 X = Input("x", (2, 3))
 
@@ -76,11 +79,11 @@ def test_generated_samples_are_legal_and_repeatable(seed: int) -> None:
 
 
 def test_samples_come_from_the_file_that_is_given(tmp_path: Path) -> None:
-    graph = random_graph(1)
+    graph = PackBits().run(random_graph(1))
     x = generated_samples(graph, 6, seed=5)
-    path = saved(tmp_path / "x.npy", x)
-    np.testing.assert_array_equal(choose_samples(graph, path, None, 2), x)
-    np.testing.assert_array_equal(choose_samples(graph, path, 3, 2), x[:3])
-    assert len(choose_samples(graph, None, None, 2)) == 2
+    path, network = saved(tmp_path / "x.npy", x), Network(tmp_path, Archive(graph), "", tmp_path)
+    np.testing.assert_array_equal(choose_samples(network, path, None, 2), x)
+    np.testing.assert_array_equal(choose_samples(network, path, 3, 2), x[:3])
+    assert len(choose_samples(network, None, None, 2)) == 2
     with pytest.raises(BnncError, match="no samples"):
-        choose_samples(graph, saved(path, x[:0]), None, 2)
+        choose_samples(network, saved(path, x[:0]), None, 2)

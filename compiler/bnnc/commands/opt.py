@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bnnc.commands.options import common, network, open_network
-from bnnc.errors import BnncError, Finding, errors_within, raise_all
+from bnnc.errors import BnncError, errors_within
 
 if TYPE_CHECKING:
     from bnnc.executors.network import Network
@@ -33,13 +35,14 @@ def command(
     """
     opened = open_network(path, domain)
     names = None if passes is None else tuple(filter(None, (name.strip() for name in passes.split(","))))
-    _check_names((*(names or ()), *([print_after] if print_after not in (None, "all") else ())))
-    with errors_within(path):
-        graph = _run(opened, names, _printer(print_after))
-    if output is not None:
-        _write(opened, graph, output)
-    elif print_after is None:
-        _print(graph)
+    _check_names(names, print_after)
+    with _new_output(opened, output) as staged:
+        with errors_within(path):
+            graph = _run(opened, names, _printer(print_after))
+        if staged is not None:
+            _write(opened, graph, staged)
+        elif print_after is None:
+            _print(graph)
 
 
 def _run(opened: Network, names: tuple[str, ...] | None, on_pass: Callable[[str, Graph], None]) -> Graph:
@@ -52,11 +55,13 @@ def _run(opened: Network, names: tuple[str, ...] | None, on_pass: Callable[[str,
     return run_passes(opened.archive.graph, names, options, on_pass)
 
 
-def _check_names(names: tuple[str, ...]) -> None:
-    from bnnc.passes.pipeline import PASS_NAMES
+def _check_names(names: tuple[str, ...] | None, print_after: str | None) -> None:
+    from bnnc.passes.pipeline import check_names
 
-    remedy = f"there are {', '.join(PASS_NAMES)}"
-    raise_all([Finding("", f"unknown pass {name!r}", remedy) for name in names if name not in PASS_NAMES])
+    wanted = () if print_after in (None, "all") else (print_after,)
+    check_names((*(names or ()), *wanted))
+    if names is not None and not set(wanted).issubset(names):
+        raise BnncError.at("--print-after", f"pass {print_after!r} does not run", "name it in --passes")
 
 
 def _printer(wanted: str | None) -> Callable[[str, Graph], None]:
@@ -74,15 +79,22 @@ def _print(graph: Graph) -> None:
     click.echo(print_graph(graph), nl=False)
 
 
-def _write(opened: Network, graph: Graph, output: Path) -> None:
+def _new_output(opened: Network, output: Path | None) -> AbstractContextManager[Path | None]:
+    """Where to write, if anywhere: what is wrong with it is an error before the passes run."""
     from bnnc.executors.output import new_file
+
+    if output is None:
+        return nullcontext()
+    if os.path.exists(output) and output.resolve() == opened.path.resolve():
+        raise BnncError.at(str(output), "the output is the model itself", "give another -o")
+    return new_file(output)
+
+
+def _write(opened: Network, graph: Graph, output: Path) -> None:
     from bnnc.ir.archive import Archive, save_archive
     from bnnc.ir.text import print_graph
 
-    if output.exists() and output.resolve() == opened.path.resolve():
-        raise BnncError.at(str(output), "the output is the model itself", "give another -o")
-    with new_file(output) as staged:
-        if output.suffix == ".bnnc":
-            save_archive(Archive(graph, opened.archive.onnx), staged)
-        else:
-            staged.write_text(print_graph(graph), encoding="utf-8")
+    if output.suffix == ".bnnc":
+        save_archive(Archive(graph, opened.archive.onnx), output)
+    else:
+        output.write_text(print_graph(graph), encoding="utf-8")

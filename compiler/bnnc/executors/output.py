@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -10,36 +9,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bnnc.errors import BnncError
+from bnnc.errors import MACHINE_ERRORS, BnncError
 from bnnc.executors.manifest import MANIFEST, read_manifest
-
-# What a file system may refuse while an output is written.
-UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG)
 
 
 @contextmanager
 def new_folder(target: Path, force: bool = False) -> Iterator[Path]:
     """An empty folder that becomes `target` when the block ends well, and vanishes otherwise.
 
-    Parents of `target` are made. With `force` what bnnc made there is replaced; files of others in it stay.
+    A `target` that cannot be made is an error before the block. Parents of `target` are made. With `force`
+    what bnnc made there is replaced; files of others in it stay.
     """
     target = target.resolve()
     _check_replaceable(target, force)
-    with _beside(target) as temporary:
-        staged = temporary / "new"
+    with _beside(target) as staged:
         staged.mkdir()
         yield staged
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir() and any(target.iterdir()):
             _keep_foreign_files(target, staged)
-            target.rename(temporary / "old")
+            target.rename(staged.parent.with_name("old"))
         staged.rename(target)
 
 
 @contextmanager
 def new_file(target: Path) -> Iterator[Path]:
-    """A path that becomes `target` when the block ends well; a device or a pipe gets the bytes."""
-    if target.is_dir():
+    """A path that becomes `target` when the block ends well; a device or a pipe gets the bytes.
+
+    A `target` that cannot be made is an error before the block.
+    """
+    if os.path.isdir(target):  # False too where the name is impossible
         raise BnncError.at(str(target), "the output is a folder", "give the name of a file")
     if os.path.exists(target) and not target.is_file():
         with tempfile.TemporaryDirectory(prefix="bnnc-") as folder:
@@ -47,24 +46,27 @@ def new_file(target: Path) -> Iterator[Path]:
             target.write_bytes((Path(folder) / target.name).read_bytes())
         return
     target = target.resolve()
-    with _beside(target) as temporary:
-        yield temporary / target.name
+    with _beside(target) as staged:
+        staged.touch()
+        yield staged
         target.parent.mkdir(parents=True, exist_ok=True)
-        (temporary / target.name).replace(target)
+        staged.replace(target)
 
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """A temporary folder on the file system where `target` will be."""
+    """A temporary path on the file system where `target` will be, below folders of the same names."""
     try:
         existing = next(parent for parent in target.parents if os.path.exists(parent))
         temporary = Path(tempfile.mkdtemp(dir=existing, prefix=".bnnc-"))
     except OSError as error:
         raise _unwritable(target, error) from error
     try:
-        yield temporary
+        staged = temporary / "new" / target.relative_to(existing)
+        staged.parent.mkdir(parents=True)
+        yield staged
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno not in MACHINE_ERRORS:
             raise
         raise _unwritable(target, error) from error
     finally:
@@ -76,7 +78,7 @@ def _unwritable(target: Path, error: OSError) -> BnncError:
 
 
 def _check_replaceable(target: Path, force: bool) -> None:
-    if not os.path.exists(target):  # False too where the name is impossible
+    if not os.path.exists(target):
         return
     if not target.is_dir():
         raise BnncError.at(str(target), "the output folder is a file", "give another -o")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bnnc.errors import BnncError, errors_within
+from bnnc.executors.network import Network
 from bnnc.ir.edge_ops import EncodeInput, Input
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, tensor_of
@@ -41,15 +42,18 @@ def generated_samples(graph: Graph, count: int, seed: int = SEED) -> Array:
     return _around_cuts(encoder, count, np.random.default_rng(seed))
 
 
-def choose_samples(graph: Graph, data: Path | None, count: int | None, default: int) -> Array:
-    """The first `count` samples of the file `data`, all of them by default; without a file generated ones."""
+def choose_samples(network: Network, data: Path | None, count: int | None, default: int) -> Array:
+    """The first `count` samples of the file `data`, all of them by default; without a file generated ones.
+
+    What is wrong with the file is an error before the network is lowered, which may take long.
+    """
     if data is None:
-        return generated_samples(graph, default if count is None else count)
-    x = read_samples(data, graph.input)[:count]
+        return generated_samples(network.graph, default if count is None else count)
+    x = read_samples(data, network.archive.graph.input)[:count]
     if not len(x):
         raise BnncError.at(str(data), "there are no samples in it")
     with errors_within(data):
-        encode(graph, x)
+        encode(network.graph, x)
     return x
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from bnnc.errors import BnncError
+from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.ir.graph import Graph, Level
 from bnnc.passes.domain import InputDomain
 from bnnc.passes.fold_pad import FoldPad
@@ -20,9 +20,11 @@ class Pass(Protocol):
     """A graph to a graph; running it twice changes nothing more."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What `bnnc opt --passes` calls it."""
 
-    def run(self, graph: Graph) -> Graph: ...
+    def run(self, graph: Graph) -> Graph:
+        """The lowered graph; `graph` itself where the pass does not apply."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,20 @@ def lower(
     return run_passes(graph, names, options, on_pass)
 
 
+def check_names(names: Iterable[str]) -> None:
+    """BnncError for each name that no pass has."""
+    remedy = f"there are {', '.join(PASS_NAMES)}"
+    raise_all([Finding("", f"unknown pass {name!r}", remedy) for name in names if name not in PASS_NAMES])
+
+
 def run_passes(
     graph: Graph, names: Iterable[str], options: LowerOptions, on_pass: OnPass | None = None
 ) -> Graph:
     """The graph after exactly these passes, in the given order."""
+    names = tuple(names)
+    check_names(names)
     make = {name: factory for name, _, factory in _PASSES}
     for name in names:
-        if name not in make:
-            raise BnncError.at("--passes", f"unknown pass {name!r}", f"there are {', '.join(PASS_NAMES)}")
         graph = make[name](options).run(graph)
         if on_pass is not None:
             on_pass(name, graph)
