@@ -29,6 +29,10 @@ class StubExecutor:
     name: str
     lie: Lie
 
+    @property
+    def how(self) -> str:
+        return "stub" if self.name == "arm" else ""
+
     def run(self, codes: Array, progress: Callable[[int], None] | None = None) -> Array:
         values: dict[Op, Array] = {core_input(self.graph): codes}
         for op in simulator.core_ops(self.graph)[1:]:

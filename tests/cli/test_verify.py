@@ -13,6 +13,7 @@ from tests.cli import stub
 from tests.cli.conftest import Bnnc
 from tests.cli.networks import DOMAIN, edited, save_mlp, save_samples
 
+from bnnc.executors.network import Network
 from bnnc.ir.archive import Archive, load_archive, save_archive
 from bnnc.ir.integer_ops import Threshold
 from bnnc.ir.op import Op
@@ -106,6 +107,8 @@ def test_scales_that_round_are_equal_to_rounding(bnnc: Bnnc, tmp_path: Path) -> 
     source = verdicts(bnnc, model, "--on", "source")["source"]
     assert source["ok"] and not source["equal"]
     assert str(source["comparison"]).startswith("equal to rounding (max ")
+    assert isinstance(source["max_ulp"], float) and 0 < source["max_ulp"] < 8
+    assert isinstance(source["max_error"], float) and 0 < source["max_error"] < 1e-5
 
 
 def test_a_real_layer_is_approximate_and_says_so(bnnc: Bnnc, model: Path) -> None:
@@ -116,6 +119,7 @@ def test_a_real_layer_is_approximate_and_says_so(bnnc: Bnnc, model: Path) -> Non
     source = found["executors"]["source"]
     assert source["ok"] and not source["equal"]
     assert source["comparison"].startswith("approximate: top-1 agreement ")
+    assert 0 <= source["top1_agreement"] <= 1 and 0 < source["mean_error"] <= source["max_error"]
     assert found["executors"]["host"]["equal"]
     assert any("'fc1'" in note and "8-bit" in note for note in found["notes"])
     assert f"note: {found['notes'][0]}" in bnnc("inspect", model).stdout
@@ -150,6 +154,24 @@ def test_given_samples_are_used(bnnc: Bnnc, model: Path, samples: Path, tmp_path
         assert verdicts(bnnc, model, "--on", "sim", "--data", data)["sim"]["samples"] == 6
     assert verdicts(bnnc, model, "--on", "sim", "--data", samples, "--samples", "2")["sim"]["samples"] == 2
     assert verdicts(bnnc, model, "--on", "sim", "--samples", "3")["sim"]["samples"] == 3
+
+
+@pytest.mark.parametrize("command", [("verify",), ("compile", "--target", "arm", "-o", "out")])
+def test_a_missing_file_is_told_before_the_work_begins(
+    bnnc: Bnnc, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Network, "graph", property(lambda _: pytest.fail("lowered")))
+    result = bnnc(*command, model, "--data", tmp_path / "x.npy", status=1)
+    assert result.stderr == f"bnnc: error: {tmp_path / 'x.npy'}: there is no such file\n"
+
+
+def test_how_an_executor_ran_is_told(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
+    assert verdicts(bnnc, model, "--on", "arm")["arm"]["how"] == "stub"
+    assert "ok   arm (stub): 8 samples, " in bnnc("verify", model, "--on", "arm").stdout
+    assert (
+        "arm (stub) 4 samples: " in bnnc("compile", model, "--target", "arm", "-o", tmp_path / "out").stdout
+    )
 
 
 def test_no_samples_prove_nothing(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ ONE = np.array(1, np.float32)
 class Honest:
     graph: Graph
     name: str = "sim"
+    how: str = ""
 
     def run(self, codes: Array, progress: Callable[[int], None] | None = None) -> Array:
         return simulator.run(self.graph, codes)
@@ -41,6 +42,7 @@ class Liar:
     kind: str
     at: tuple[int, ...]
     name: str = "arm"
+    how: str = ""
 
     def run(self, codes: Array, progress: Callable[[int], None] | None = None) -> Array:
         values: dict[Op, Array] = {}

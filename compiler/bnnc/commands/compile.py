@@ -61,7 +61,7 @@ def command(
     target = build_target(kind, cpu)
     opened = open_network(path, domain)
     with new_folder(output, force) as folder:
-        x = choose_samples(opened.graph, data, samples, DEFAULT_SAMPLES)
+        x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)
         with working(f"compiling {path.name} for {kind}"):
             manifest = compile_network(opened, target, x, folder)
         verdicts: tuple[Verdict, ...] = ()
@@ -78,7 +78,8 @@ def _summarize(manifest: Manifest, verdicts: tuple[Verdict, ...], output: Path, 
     click.echo(f"{output}: {manifest.name} for {manifest.target}{cpu}, {size}")
     click.echo(f"  input  {manifest.input}")
     click.echo(f"  output {manifest.output}")
+    width = max((len(verdict.title) for verdict in verdicts), default=0)
     for verdict in verdicts:
-        click.echo(f"  {verdict.executor:<6} {verdict.samples} samples: {verdict.comparison}")
+        click.echo(f"  {verdict.title:<{width}} {verdict.samples} samples: {verdict.comparison}")
     for note in manifest.notes:
         click.echo(f"note: {note}")

@@ -14,9 +14,9 @@ import click
 
 if TYPE_CHECKING:
     from bnnc.executors.network import Network
+    from bnnc.executors.registry import Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Progress = Callable[[int], None]
 
 DOMAIN_HELP = """The integers that the device receives, as TYPE[:KEY=VALUE,...]: `u8:scale=1/255`,
 `u8:scale=2/255,offset=-1`, `u8:mean=123.68:116.78:103.94,std=58.4:57.1:57.4`."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnnc.commands.options import Progress, common, network, open_network, progress
+from bnnc.commands.options import common, network, open_network, progress
 from bnnc.errors import BnncError, errors_within
 
 if TYPE_CHECKING:
+    from bnnc.executors.registry import Progress
     from bnnc.executors.workshop import Workshop
     from bnnc.ir.op import Array
 

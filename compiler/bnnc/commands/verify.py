@@ -51,16 +51,13 @@ def command(
 
     chosen = check_executors(names.split(",")) if names is not None else None
     opened = open_network(path, domain)
+    x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)
     notes = [*opened.graph.notes, *_edits(opened)]
     if chosen is None:
         chosen, left_out = default_executors(opened)
         notes += left_out
-    x = choose_samples(opened.graph, data, samples, DEFAULT_SAMPLES)
     total = len(x) * sum(name not in ("source", "sim") for name in chosen)
-    with (
-        open_workshop(opened) as workshop,
-        progress("verify", total) as advance,
-    ):
+    with open_workshop(opened) as workshop, progress("verify", total) as advance:
         verdicts = verify(opened.graph, chosen, x, workshop.open, workshop.source, advance)
     (_print_json if as_json else _print_text)(verdicts, notes)
     ctx.exit(0 if all(verdict.ok for verdict in verdicts) else 1)
@@ -79,7 +76,10 @@ def _print_json(verdicts: Sequence[Verdict], notes: Sequence[str]) -> None:
     import json
     from dataclasses import asdict
 
-    executors = {verdict.executor: asdict(verdict) for verdict in verdicts}
+    executors = {}
+    for verdict in verdicts:
+        fields = asdict(verdict)
+        executors[verdict.executor] = fields | fields.pop("numbers")
     ok = all(verdict.ok for verdict in verdicts)
     click.echo(json.dumps({"ok": ok, "executors": executors, "notes": list(notes)}, indent=2))
 
@@ -87,7 +87,7 @@ def _print_json(verdicts: Sequence[Verdict], notes: Sequence[str]) -> None:
 def _print_text(verdicts: Sequence[Verdict], notes: Sequence[str]) -> None:
     for verdict in verdicts:
         state = "ok  " if verdict.ok else "FAIL"
-        click.echo(f"{state} {verdict.executor}: {verdict.samples} samples, {verdict.comparison}")
+        click.echo(f"{state} {verdict.title}: {verdict.samples} samples, {verdict.comparison}")
     for note in notes:
         click.echo(f"note: {note}")
     for verdict in verdicts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,6 @@ def _open_hls(graph: Graph, folder: Path, cache_root: Path) -> Executor:
     from bnnc.executors.hls import HlsExecutor
 
     sources = json.dumps(file_digests(folder), sort_keys=True)
-    program = cache.entry(
-        cache_root,
-        {"what": "hls program", "sources": sources},
-        lambda made: _compile_hls(graph, folder, made),
-    )
+    parts = {"what": "hls program", "sources": sources}
+    program = cache.entry(cache_root, parts, partial(HlsExecutor, folder, graph))
     return HlsExecutor(folder, graph, program)
-
-
-def _compile_hls(graph: Graph, folder: Path, workspace: Path) -> None:
-    from bnnc.executors.hls import HlsExecutor
-
-    HlsExecutor(folder, graph, workspace)

@@ -28,7 +28,7 @@ def default_root(environment: Mapping[str, str]) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "bnnc"
 
 
-def entry(root: Path, parts: Mapping[str, str], make: Callable[[Path], None]) -> Path:
+def entry(root: Path, parts: Mapping[str, str], make: Callable[[Path], object]) -> Path:
     """The folder of `parts`, filled by `make` when it is not there yet.
 
     It appears complete or not at all; of two processes that make it at once the first to finish wins, and the
@@ -85,6 +85,8 @@ def _staging(root: Path) -> Iterator[Path]:
 
 
 def _publish(staged: Path, folder: Path) -> None:
-    with contextlib.suppress(OSError):
+    try:
         os.rename(staged, folder)
-    assert folder.is_dir(), f"{folder} could not be put into the cache"
+    except OSError:
+        if not folder.is_dir():  # nobody else was faster
+            raise

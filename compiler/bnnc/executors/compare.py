@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bnnc.executors.follow import Followed, follow
-from bnnc.executors.locate import Mismatch
+from bnnc.executors.locate import Mismatch, first_mismatch
 from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import TopK
 from bnnc.ir.op import Array
@@ -26,12 +27,16 @@ SOFTMAX_TOLERANCE = 2.0**-18
 
 @dataclass(frozen=True)
 class Comparison:
-    """`ok` when the source agrees as far as it can; `equal` when every number is the same."""
+    """`ok` when the source agrees as far as it can; `equal` when every number is the same.
+
+    `numbers` are the measures that `text` tells, by name.
+    """
 
     ok: bool
     equal: bool
     text: str
     mismatch: Mismatch | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 def compare_source(graph: Graph, x: Array, codes: Array, raw: Array, source: SourceExecutor) -> Comparison:
@@ -40,30 +45,35 @@ def compare_source(graph: Graph, x: Array, codes: Array, raw: Array, source: Sou
     assert expected.shape == y.shape, f"the source answers {expected.shape}, not {y.shape}"
     if np.array_equal(expected, y):
         return Comparison(True, True, "every output is equal")
-    if quantized_at_import(graph):
-        return Comparison(True, False, f"approximate: {_distance(expected, y)}")
+    if graph.is_approximate:
+        numbers = _distance(expected, y)
+        return Comparison(True, False, f"approximate: {_in_words(numbers)}", numbers=numbers)
     if _equal_to_rounding(graph, raw, expected):
-        return Comparison(True, False, f"equal to rounding ({_rounding(expected, y)})")
+        numbers = _rounding(expected, y)
+        return Comparison(True, False, f"equal to rounding ({_in_words(numbers)})", numbers=numbers)
     return _judge(graph, follow(graph, x, codes, source), expected, y)
 
 
 def _judge(graph: Graph, followed: Followed, expected: Array, y: Array) -> Comparison:
     """Outputs that differ by more than rounding are right if they follow from ties that float sums break."""
     if followed.mismatch:
-        return Comparison(False, False, _distance(expected, y), followed.mismatch)
+        return _disagreement(expected, y, followed.mismatch)
     raw = followed.values[core_result(graph)]
     theirs = decode(graph, raw)
     if not (_equal_to_rounding(graph, raw, expected) or _ties_only(graph, followed, expected)):
-        return Comparison(False, False, _distance(expected, y), _at_output(graph, expected, theirs))
+        differs = expected != theirs
+        return _disagreement(
+            expected, y, first_mismatch(graph.result, differs, expected, theirs, "sim", "source")
+        )
     changed = expected if expected.dtype.kind != "f" else theirs
     samples = int((changed != y).reshape(len(y), -1).any(axis=1).sum())
     what = f"{followed.ties} quantized values, outputs of {samples} samples"
     return Comparison(True, False, f"equal but for ties that the source's float sums break ({what})")
 
 
-def quantized_at_import(graph: Graph) -> bool:
-    """Whether layers of real numbers were approximated: the passes note each rounding that they do."""
-    return bool(graph.notes)
+def _disagreement(expected: Array, y: Array, mismatch: Mismatch) -> Comparison:
+    numbers = _distance(expected, y)
+    return Comparison(False, False, _in_words(numbers), mismatch, numbers)
 
 
 def _equal_to_rounding(graph: Graph, raw: Array, expected: Array) -> bool:
@@ -84,12 +94,12 @@ def _equal_to_rounding(graph: Graph, raw: Array, expected: Array) -> bool:
     return bool((np.abs(expected.astype(np.float64) - y) <= np.minimum(*steps) / 2).all())
 
 
-def _rounding(expected: Array, y: Array) -> str:
+def _rounding(expected: Array, y: Array) -> dict[str, float]:
     """In units in the last place of the sample's largest output: a sum near 0 has lost all of its own."""
     distance = np.abs(expected.astype(np.float64) - y)
     largest = np.abs(y).reshape(len(y), -1).max(axis=1).astype(np.float32)
-    worst = (distance.reshape(len(y), -1).max(axis=1) / np.spacing(largest)).max()
-    return f"max {worst:.0f} ulp of a sample's largest output, {distance.max():.2g} absolute"
+    ulps = distance.reshape(len(y), -1).max(axis=1) / np.spacing(largest)
+    return {"max_ulp": float(ulps.max()), "max_error": float(distance.max())}
 
 
 def _ties_only(graph: Graph, followed: Followed, expected: Array) -> bool:
@@ -103,19 +113,22 @@ def _ties_only(graph: Graph, followed: Followed, expected: Array) -> bool:
     return np.array_equal(np.take_along_axis(scores, theirs, 1), np.take_along_axis(scores, ours, 1))
 
 
-def _distance(expected: Array, y: Array) -> str:
+def _distance(expected: Array, y: Array) -> dict[str, float]:
+    """How far apart outputs are; shares are of 1. Of indices only the first, the best, is the top-1."""
+    theirs, ours = (array.reshape(len(array), -1) for array in (expected, y))
     if expected.dtype.kind != "f":
-        return f"{100 * np.mean(expected == y):.2f} % of the outputs are equal"
-    top1 = [array.reshape(len(array), -1).argmax(axis=1) for array in (expected, y)]
+        top1 = float(np.mean(theirs[:, 0] == ours[:, 0]))
+        return {"top1_agreement": top1, "equal_outputs": float(np.mean(expected == y))}
     error = np.abs(expected.astype(np.float64) - y)
-    agreement = 100 * np.mean(top1[0] == top1[1])
-    return f"top-1 agreement {agreement:.2f} %, error max {error.max():.3g} mean {error.mean():.3g}"
+    top1 = float(np.mean(theirs.argmax(axis=1) == ours.argmax(axis=1)))
+    return {"top1_agreement": top1, "max_error": float(error.max()), "mean_error": float(error.mean())}
 
 
-def _at_output(graph: Graph, expected: Array, y: Array) -> Mismatch:
-    sample, *element = np.argwhere(expected != y)[0].tolist()
-    at = (sample, *element)
-    op = graph.result
-    return Mismatch(
-        op.name, op.mnemonic(), sample, tuple(element), expected[at].item(), y[at].item(), "sim", "source"
-    )
+def _in_words(numbers: Mapping[str, float]) -> str:
+    match numbers:
+        case {"max_ulp": ulp, "max_error": error}:
+            return f"max {ulp:.0f} ulp of a sample's largest output, {error:.2g} absolute"
+        case {"equal_outputs": share}:
+            return f"{100 * share:.2f} % of the outputs are equal"
+    top1, largest, mean = (numbers[key] for key in ("top1_agreement", "max_error", "mean_error"))
+    return f"top-1 agreement {100 * top1:.2f} %, error max {largest:.3g} mean {mean:.3g}"

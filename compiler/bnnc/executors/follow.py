@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnnc.executors.locate import Mismatch
+from bnnc.executors.locate import Mismatch, first_mismatch
 from bnnc.ir.edge_ops import EncodeInput
 from bnnc.ir.elem import I32
 from bnnc.ir.graph import Graph
@@ -78,7 +78,7 @@ def _take_over(op: Op, theirs: Mapping[str, Array], found: Followed) -> None:
     found.ties += int(ties.sum())
     found.values[op] = codes
     if (differs & ~ties).any():
-        found.mismatch = _mismatch(op, codes, ours, differs & ~ties)
+        found.mismatch = first_mismatch(op, differs & ~ties, codes, ours, "sim", "source")
 
 
 def _codes(op: Op, values: Array, like: Array) -> Array:
@@ -118,10 +118,3 @@ def _rounded(op: Op, sums: Array, values: Array | None) -> Array:
     scale = (wide * real).sum(axes) / np.maximum((wide * wide).sum(axes), 1)
     rounded: Array = real != sums.astype(np.float32) * scale.astype(np.float32)
     return rounded
-
-
-def _mismatch(op: Op, expected: Array, actual: Array, where: Array) -> Mismatch:
-    sample, *element = np.argwhere(where)[0].tolist()
-    at = (sample, *element)
-    values = (expected[at].item(), actual[at].item())
-    return Mismatch(op.name, op.mnemonic(), sample, tuple(element), *values, "sim", "source")

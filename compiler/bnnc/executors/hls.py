@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from bnnc.errors import BnncError
+from bnnc.executors.registry import Progress
 from bnnc.hls.csim import compile_project
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
@@ -23,20 +23,21 @@ class HlsExecutor:
     """Runs a project that `hls.build` wrote for `graph`. `workspace` keeps the compiled program."""
 
     name = "hls"
+    how = "C++ simulation"
 
     def __init__(self, project: Path, graph: Graph, workspace: Path | None = None) -> None:
         self._project, self._graph = project, graph
         self._temporary = tempfile.TemporaryDirectory(prefix="bnnc-hls-")
         self._program = self._compiled(workspace or Path(self._temporary.name))
 
-    def run(self, codes: Array, progress: Callable[[int], None] | None = None) -> Array:
+    def run(self, codes: Array, progress: Progress | None = None) -> Array:
         """codes (N, *shape of core_input) to raw integers (N, *shape of core_result)."""
         parts = [self._run_chunk(codes[at : at + CHUNK], progress) for at in range(0, len(codes), CHUNK)]
         result = core_result(self._graph).type
         empty = np.zeros((0, *result.shape), result.elem.dtype)
         return np.concatenate([empty, *parts]).astype(result.elem.dtype)
 
-    def _run_chunk(self, codes: Array, progress: Callable[[int], None] | None) -> Array:
+    def _run_chunk(self, codes: Array, progress: Progress | None) -> Array:
         folder = Path(self._temporary.name)
         dtype = core_input(self._graph).elem.dtype
         (folder / "codes").write_bytes(np.ascontiguousarray(codes, dtype).tobytes())

@@ -41,13 +41,18 @@ class Mismatch:
 def first_difference(op: Op, expected: Array, actual: Array, executor: str) -> Mismatch | None:
     """Where two results (N, ...) of `op` differ first, in C order."""
     assert expected.shape == actual.shape, f"{executor} answers {actual.shape}, not {expected.shape}"
-    differing = np.argwhere(expected != actual)
-    if not len(differing):
-        return None
-    sample, *element = differing[0].tolist()
+    differing = expected != actual
+    return first_mismatch(op, differing, expected, actual, executor) if differing.any() else None
+
+
+def first_mismatch(
+    op: Op, where: Array, expected: Array, actual: Array, executor: str, reference: str = "sim"
+) -> Mismatch:
+    """The mismatch at the first element, in C order, of results (N, ...) of `op` for which `where` holds."""
+    sample, *element = np.argwhere(where)[0].tolist()
     at = (sample, *element)
-    layer = (op.name, op.mnemonic())
-    return Mismatch(*layer, sample, tuple(element), expected[at].item(), actual[at].item(), executor)
+    values = (expected[at].item(), actual[at].item())
+    return Mismatch(op.name, op.mnemonic(), sample, tuple(element), *values, executor, reference)
 
 
 def locate(graph: Graph, name: str, codes: Array, found: Mismatch, open_executor: Open) -> Mismatch:

@@ -57,6 +57,7 @@ def signatures(graph: Graph) -> tuple[Signature, Signature]:
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write manifest.json, the same bytes for the same manifest."""
     text = json.dumps(asdict(manifest), indent=2, sort_keys=True, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 

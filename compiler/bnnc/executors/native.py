@@ -17,22 +17,25 @@ from bnnc.arm.emulate import Core, InstructionCounter, load_image
 from bnnc.arm.names import identifier
 from bnnc.errors import BnncError
 from bnnc.executors.programs import BoardRunner, QemuRunner
+from bnnc.executors.registry import Progress
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.ir.parts import core_input, core_result
 from bnnc.schedule.memory import ALIGNMENT
 
-Progress = Callable[[int], None]
 Way = Literal["board", "qemu", "unicorn"]
 PROGRESS_STEP = 64  # samples; the host runs most of them in microseconds
 
 
 class Runner(Protocol):
-    """Runs codes (N, ...) through an executable; `how` names the means."""
+    """A means to run the executable."""
 
     @property
-    def how(self) -> str: ...
-    def run(self, codes: Array, progress: Progress | None = None) -> Array: ...
+    def how(self) -> str:
+        """The name of the means."""
+
+    def run(self, codes: Array, progress: Progress | None = None) -> Array:
+        """Codes (n, *core_input.type.shape) to raw integers (n, *core_result.type.shape)."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class ArmExecutor:
 
     @property
     def how(self) -> str:
+        """The name of the runner."""
         return self.runner.how
 
     def run(self, codes: Array, progress: Progress | None = None) -> Array:
@@ -101,6 +105,7 @@ class ArmExecutor:
 
     @cached_property
     def runner(self) -> Runner:
+        """The means that `way`, the board and what is installed leave."""
         qemu = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
         match self.way or ("board" if self.board else "qemu" if qemu else "unicorn"):
             case "board":
@@ -125,6 +130,7 @@ class UnicornRunner:
     instructions: list[int] = field(default_factory=list)
 
     def run(self, codes: Array, progress: Progress | None = None) -> Array:
+        """Codes (n, *core_input.type.shape) to raw integers (n, *core_result.type.shape)."""
         codes, raw = device_codes(self.graph, codes), empty_results(self.graph, len(codes))
         core = Core(load_image(self.folder / identifier(self.graph.name)))
         counter = InstructionCounter(core) if self.count else None

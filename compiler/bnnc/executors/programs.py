@@ -13,12 +13,12 @@ import numpy as np
 
 from bnnc.arm.names import identifier
 from bnnc.errors import BnncError
+from bnnc.executors.registry import Progress
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.ir.parts import core_input, core_result
 from bnnc.sim.edge import decode_integers
 
-Progress = Callable[[int], None]
 _SSH_OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
 
 
@@ -32,6 +32,7 @@ class QemuRunner:
     how: str = "qemu"
 
     def run(self, codes: Array, progress: Progress | None = None) -> Array:
+        """Codes (n, *core_input.type.shape) to raw integers (n, *core_result.type.shape)."""
         return through_files(self.graph, codes, self._call, progress)
 
     def _call(self, folder: Path) -> None:
@@ -53,9 +54,11 @@ class BoardRunner:
 
     @property
     def how(self) -> str:
+        """Names the board."""
         return f"board {self.board}"
 
     def run(self, codes: Array, progress: Progress | None = None) -> Array:
+        """Codes (n, *core_input.type.shape) to raw integers (n, *core_result.type.shape)."""
         return through_files(self.graph, codes, self._call, progress)
 
     def _call(self, folder: Path) -> None:

@@ -19,7 +19,12 @@ class Executor(Protocol):
     """Runs the integer core of a lowered graph."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """One of EXECUTORS."""
+
+    @property
+    def how(self) -> str:
+        """By what means it runs, such as "unicorn"; empty where the name says it all."""
 
     def run(self, codes: Array, progress: Progress | None = None) -> Array:
         """codes (N, *shape of core_input) to raw integers (N, *shape of core_result).
@@ -37,6 +42,7 @@ class BuildTarget:
 
     @property
     def cpu(self) -> str:
+        """The name of the processor, resolved; empty for hls."""
         return self.processor.name if self.processor else ""
 
 

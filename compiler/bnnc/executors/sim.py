@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from bnnc.executors.registry import Progress
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.sim import simulator
@@ -16,8 +16,9 @@ class SimExecutor:
 
     graph: Graph
     name: str = "sim"
+    how: str = ""
 
-    def run(self, codes: Array, progress: Callable[[int], None] | None = None) -> Array:
+    def run(self, codes: Array, progress: Progress | None = None) -> Array:
         """Codes (n, *core_input.type.shape) to raw integers (n, *core_result.type.shape).
 
         `progress` is told how many samples were finished since it was called last.

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped,unused-ignore]
 from onnx import ModelProto, ValueInfoProto
 
 from bnnc.errors import BnncError
+from bnnc.executors.registry import Progress
 from bnnc.frontends.expand import expand
 from bnnc.frontends.onnx_file import model_bytes, parse_model
 from bnnc.frontends.reader import read_model
 from bnnc.frontends.sessions import ORT_ERRORS, open_session
 from bnnc.frontends.structure import input_shape, network_inputs
 from bnnc.ir.op import Array
-
-Progress = Callable[[int], None]
 
 FREE_BATCH = 32  # samples at a time where the graph leaves the batch open
 

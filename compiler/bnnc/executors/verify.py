@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bnnc.executors.compare import compare_source
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How an executor compares with the simulator. `ok` allows what `comparison` says, `equal` nothing."""
+    """How an executor compares with the simulator. `ok` allows what `comparison` says, `equal` nothing.
+
+    `how` is by what means the executor ran; `numbers` are the measures in `comparison`, by name.
+    """
 
     executor: str
     samples: int
@@ -28,6 +31,13 @@ class Verdict:
     equal: bool
     comparison: str
     mismatch: Mismatch | None = None
+    how: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The executor and its means: `arm (unicorn)`."""
+        return f"{self.executor} ({self.how})" if self.how else self.executor
 
 
 def verify(
@@ -55,14 +65,16 @@ def verify(
 def _verify_lowered(
     graph: Graph, name: str, codes: Array, raw: Array, open_executor: Open, progress: Progress | None
 ) -> Verdict:
-    actual = open_executor(name, graph).run(codes, progress)
+    executor = open_executor(name, graph)
+    actual = executor.run(codes, progress)
     found = first_difference(core_result(graph), raw, actual, name)
     if found is None:
-        return Verdict(name, len(codes), True, True, "every integer is equal")
+        return Verdict(name, len(codes), True, True, "every integer is equal", how=executor.how)
     located = locate(graph, name, codes, found, open_executor)
-    return Verdict(name, len(codes), False, False, f"{int((raw != actual).sum())} integers differ", located)
+    differing = f"{int((raw != actual).sum())} integers differ"
+    return Verdict(name, len(codes), False, False, differing, located, executor.how)
 
 
 def _verify_source(graph: Graph, x: Array, codes: Array, raw: Array, source: SourceExecutor) -> Verdict:
-    result = compare_source(graph, x, codes, raw, source)
-    return Verdict("source", len(x), result.ok, result.equal, result.text, result.mismatch)
+    found = compare_source(graph, x, codes, raw, source)
+    return Verdict("source", len(x), found.ok, found.equal, found.text, found.mismatch, numbers=found.numbers)

@@ -16,7 +16,7 @@ from bnnc.errors import BnncError, errors_within
 from bnnc.executors import cache
 from bnnc.executors.build import build_executor, open_built
 from bnnc.executors.network import Network, graph_digest
-from bnnc.executors.registry import BuildTarget, Executor, build_target
+from bnnc.executors.registry import Executor, build_target
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.ir.parts import core_result
@@ -62,7 +62,7 @@ class Workshop:
             chosen, graph = build_target(name), self.network.graph
             parts = {"what": "built", "target": repr(chosen), "graph": graph_digest(graph)}
             with errors_within(self.network.path):
-                made = cache.entry(self.network.cache, parts, partial(_build, graph, chosen))
+                made = cache.entry(self.network.cache, parts, partial(build_executor, graph, chosen))
             self.built[name] = made
         return self.built[name]
 
@@ -70,10 +70,6 @@ class Workshop:
         folder = Path(tempfile.mkdtemp(dir=self.temporary))
         build_executor(graph, build_target(name), folder)
         return folder
-
-
-def _build(graph: Graph, target: BuildTarget, folder: Path) -> None:
-    build_executor(graph, target, folder)
 
 
 @contextmanager

@@ -23,7 +23,11 @@ class Level(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A network with one input and one result. `notes` are findings of the passes that a user has to see."""
+    """A network with one input and one result.
+
+    `notes` tell of each rounding by which a pass left the source's real numbers, and of nothing else: a graph
+    without notes computes the source network exactly, one with notes approximates it.
+    """
 
     name: str
     level: Level
@@ -35,8 +39,14 @@ class Graph:
         """Every operation once, operands before users, in an order that depends on the graph alone."""
         return tuple(_topological(self.result))
 
+    @property
+    def is_approximate(self) -> bool:
+        """Whether layers of real numbers were quantized by bnnc, so that results resemble the source's."""
+        return bool(self.notes)
+
     @cached_property
     def users(self) -> dict[Op, tuple[Op, ...]]:
+        """The operations that read each operation; none read the result."""
         users: dict[Op, tuple[Op, ...]] = dict.fromkeys(self.ops, ())
         for op in self.ops:
             for operand in dict.fromkeys(op.operands):
@@ -45,6 +55,7 @@ class Graph:
 
     @cached_property
     def input(self) -> Input:
+        """The one `Input`; BnncError when there is none or another."""
         inputs = [op for op in self.ops if isinstance(op, Input)]
         if len(inputs) != 1:
             names = ", ".join(repr(op.name) for op in inputs) or "none"
@@ -63,6 +74,7 @@ class Graph:
         return replace(self, result=done[self.result])
 
     def with_note(self, *notes: str) -> Self:
+        """The same graph with further notes, each of them about a rounding."""
         return replace(self, notes=self.notes + notes)
 
 
