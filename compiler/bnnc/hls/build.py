@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment
 
 import bnnc
@@ -141,8 +140,3 @@ def _entry(acc: Accelerator, values: dict[str, Any]) -> dict[str, Any]:
     units = [{"name": unit.name, "what": unit.comment, "cycles": unit.cycles} for unit in acc.units]
     folding = {layer: asdict(fold) for layer, fold in sorted(acc.folds.items())}
     return {**{key: values[key] for key in keys}, "units": units, "folding": folding}
-
-
-def codes_dtype(graph: Graph) -> np.dtype[np.generic]:
-    """The type of the words that the project's driver reads."""
-    return core_input(graph).elem.dtype

@@ -175,7 +175,6 @@ def _window_unit(window: Window, chain: Chain, layer: str, outside: int | None) 
         wire=wire,
         in_bits=wire.bits,
         out_bits=wire.bits + (outside is None),
-        words=window.out_words,
         cycles=window.steps,
         parameters=window_struct(name, window, wire.lanes, wire.lane, outside),
         fifo=max(2, window.shape[1] * window.words),

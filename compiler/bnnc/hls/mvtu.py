@@ -21,7 +21,7 @@ WEIGHTS = Reader("weights_t", "weights", ("pe", "word"), "pe", "word")
 def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold) -> Unit:
     """The unit behind a stream of words of `fold.simd` lanes."""
     outputs, inputs = m.shape
-    folds, words = outputs // fold.pe, inputs // fold.simd
+    words = inputs // fold.simd
     out = activation_text(act, name, fold.pe, m.lo, m.hi)
     weights = rom(name, WEIGHTS, list(_weight_words(m, fold)), hexadecimal=True)
     return Unit(
@@ -32,7 +32,6 @@ def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold) -> Unit:
         wire=Wire(act.lane, fold.pe, m.vectors * outputs, act.lo, act.hi),
         in_bits=m.in_bits(fold.simd),
         out_bits=fold.pe * act.lane.bits,
-        words=m.vectors * folds,
         cycles=_cycles(m, fold),
         parameters=f"{_struct(m, fold, f'{name}_matrix', weights)}\n{out.struct}",
         rom=weights.arrays + out.arrays,

@@ -52,7 +52,6 @@ def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
         wire=y,
         in_bits=in_bits,
         out_bits=y.bits,
-        words=y.words,
         cycles=height * width * taps * words,
         parameters=struct(f"{name}_shape", "\n".join(fields), counts(x.bits if has_valid else None)),
     )
@@ -74,7 +73,6 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
         wire=Wire(act.lane, wire.lanes, wire.size, act.lo, act.hi),
         in_bits=wire.bits,
         out_bits=wire.lanes * act.lane.bits,
-        words=wire.words,
         cycles=wire.words,
         parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{text.struct}",
         rom=text.arrays,
@@ -91,7 +89,6 @@ def transpose_unit(wire: Wire, name: str, rows: int, columns: int) -> Unit:
         wire=wire,
         in_bits=wire.bits,
         out_bits=wire.bits,
-        words=wire.words,
         cycles=2 * wire.size,
     )
 
@@ -106,6 +103,5 @@ def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:
         wire=Wire(indices, 1, op.k, 0, wire.size - 1),
         in_bits=wire.bits,
         out_bits=indices.bits,
-        words=op.k,
         cycles=wire.size + op.k,
     )

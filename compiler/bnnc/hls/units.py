@@ -24,7 +24,6 @@ class Unit:
     wire: Wire
     in_bits: int
     out_bits: int
-    words: int
     cycles: int
     parameters: str = ""
     rom: str = ""
@@ -64,6 +63,5 @@ def _converter(chain: Chain, kind: str, ratio: int, lanes: int, layer: str) -> U
         wire=new,
         in_bits=old.bits,
         out_bits=new.bits,
-        words=new.words,
         cycles=narrow.words,
     )
