@@ -100,7 +100,7 @@ def wide_integers() -> Graph:
 def bipolar_in_zeros() -> Graph:
     """b1_pm by b1_pm: a padding of zeros, which b1_pm has not, and one of +1."""
     rng = np.random.default_rng(6)
-    x = random_threshold(rng, map_input(rng, (4, 7, 9), "i8"), "signs", B1_PM)
+    x: Op = random_threshold(rng, map_input(rng, (4, 7, 9), "i8"), "signs", B1_PM)
     x = layer(rng, x, "zeros", 15, (3, 3), B1_PM, B1_PM, pads=(2, 1, 0, 1), strides=(1, 2))
     weights = random_values(rng, B1_PM, (12, 2, 3, 15))
     return packed("bipolar", Conv2d("ones", x, weights, B1_PM, (1, 1), AROUND, pad_value=1))
@@ -109,7 +109,7 @@ def bipolar_in_zeros() -> Graph:
 def ternary_dilated() -> Graph:
     """ter by i8, dilated, and a function of many steps behind it."""
     rng = np.random.default_rng(7)
-    x = random_threshold(rng, map_input(rng, (6, 9, 8), "i8"), "signs", TER)
+    x: Op = random_threshold(rng, map_input(rng, (6, 9, 8), "i8"), "signs", TER)
     x = layer(rng, x, "dilated", 10, (2, 3), I8, I8, pads=AROUND, pad_value=-1, dilations=(3, 2))
     return packed("ternary", x)
 
@@ -117,7 +117,7 @@ def ternary_dilated() -> Graph:
 def zeros_and_ones() -> Graph:
     """b1_01 by b1_pm; then a padding of -1, for which codes get a bit more."""
     rng = np.random.default_rng(8)
-    x = random_threshold(rng, map_input(rng, (5, 6, 6)), "gates", B1_01)
+    x: Op = random_threshold(rng, map_input(rng, (5, 6, 6)), "gates", B1_01)
     x = layer(rng, x, "gated", 9, (2, 2), B1_PM, B1_01)
     weights = random_values(rng, elem("i3"), (6, 3, 2, 9))
     return packed("gates", Conv2d("recoded", x, weights, elem("i3"), (1, 1), AROUND, pad_value=-1))
@@ -126,11 +126,13 @@ def zeros_and_ones() -> Graph:
 def pools_and_tables() -> Graph:
     """A maximum and a sum with padding, and a table."""
     rng = np.random.default_rng(9)
-    x = random_threshold(rng, map_input(rng, (6, 9, 8), "i8"), "levels", elem("i4"))
+    x: Op = random_threshold(rng, map_input(rng, (6, 9, 8), "i8"), "levels", elem("i4"))
     x = MaxPool2d("maximum", x, (2, 3), (1, 2), (1, 1, 0, 1))
     x = SumPool2d("sum", x, (2, 2), (2, 1), (1, 1, 0, 0))
     table = random_values(rng, elem("i4"), (6, 12))
-    return packed("pools", Table("table", x, np.arange(-16, -4, 2, np.int32), table, ONE, 1, elem("i4")))
+    return packed(
+        "pools", Table("table", x, np.arange(-16, -4, 2, dtype=np.int32), table, ONE, 1, elem("i4"))
+    )
 
 
 def best_of_many_equals() -> Graph:
@@ -159,7 +161,7 @@ def every_engine() -> Graph:
     x = layer(rng, x, "u3 by ter, dilated", 7, (2, 2), TER, I8, pads=AROUND, dilations=(2, 1))
     x = SumPool2d("sum of i8", x, (2, 2), (2, 1), (1, 1, 0, 0))
     table = random_values(rng, elem("i4"), (7, 50))
-    x = Table("table", x, np.arange(-90, -20, 10, np.int32), table, ONE, 2, elem("i4"))
+    x = Table("table", x, np.arange(-90, -20, 10, dtype=np.int32), table, ONE, 2, elem("i4"))
     x = layer(rng, x, "i4 by i8, pad 1", 8, (2, 1), I8, B1_PM, pads=(1, 0, 0, 0), pad_value=1)
     x = MaxPool2d("maximum of b1_pm", x, (3, 3), (2, 2), AROUND)
     x = layer(rng, x, "+1 around b1_pm", 5, (3, 3), B1_PM, B1_01, pads=AROUND, pad_value=1)

@@ -23,14 +23,15 @@ def integers(kind: Elem, channels: int) -> Op:
 
 
 def steps(base: list[int], cuts: list[list[int]], jumps: list[list[int]], kind: Elem) -> Threshold:
-    arrays = (np.array(values, np.int32) for values in (base, cuts, jumps))
-    return Threshold("n", integers(I32, len(base)), *arrays, ONE, kind)
+    b, c, j = (np.array(values, np.int32) for values in (base, cuts, jumps))
+    return Threshold("n", integers(I32, len(base)), b, c, j, ONE, kind)
 
 
 def evaluate(base: Array, cuts: Array, jumps: Array, x: Array) -> Array:
     """(values, channels): base + jumps of the cuts that each value reaches."""
     reached = x[:, None, None].astype(np.int64) >= cuts[None]
-    return base[None] + (reached * jumps[None]).sum(axis=2)
+    levels: Array = base[None] + (reached * jumps[None]).sum(axis=2)
+    return levels
 
 
 @pytest.mark.parametrize("kind", [B1_PM, elem("u3"), I8], ids=str)
