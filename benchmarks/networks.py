@@ -30,7 +30,10 @@ class Samples:
 
 @dataclass(frozen=True)
 class Network:
-    """`domain` is what --input-domain gets; empty where a quantizer at the input says it."""
+    """`domain` is what --input-domain gets; empty where a quantizer at the input says it.
+
+    `expected` is an .npz file whose array `expected_key` holds the published answers, a class a sample.
+    """
 
     name: str
     model: Path
@@ -40,6 +43,7 @@ class Network:
     n_arm: int = 50
     n_hls: int = 20
     expected: Path | None = None
+    expected_key: str = "top1"
 
 
 def networks() -> list[Network]:
@@ -58,7 +62,11 @@ def _published() -> list[Network]:
             bits = f"1 / {activations}"
             found.append(_network(lfc, f"{lfc}{form}.onnx.gz", bits, _mnist(2 / 255, -1), SIGNED))
             found.append(_network(cnv, f"{cnv}{form}.onnx.gz", bits, _cifar10, n_arm=10, n_hls=3))
-    found.append(_network("kws_mlp_w3a3", "kws_mlp_w3a3.onnx", "3 / 3", _keywords))
+    boards: dict[str, Any] = {
+        "expected": DATA / "subsets" / "kws_test1000.npz",
+        "expected_key": "hw_top1_arty",
+    }
+    found.append(_network("kws_mlp_w3a3", "kws_mlp_w3a3.onnx", "3 / 3", _keywords, **boards))
     lenet = "bmxnet_lenet_mnist"
     found.append(_network(lenet, f"{lenet}.onnx.gz", "1 / 1, ends real", _mnist(1 / 255), UNIT))
     return found
@@ -67,15 +75,8 @@ def _published() -> list[Network]:
 def _network(
     name: str, file: str, bits: str, load: Callable[[], Samples], domain: str = "", **more: Any
 ) -> Network:
-    return Network(
-        file.split(".")[0],
-        DATA / "models" / file,
-        bits,
-        load,
-        domain,
-        expected=DATA / "expected" / f"{name}.npz",
-        **more,
-    )
+    reference: dict[str, Any] = {"expected": DATA / "expected" / f"{name}.npz"} | more
+    return Network(file.split(".")[0], DATA / "models" / file, bits, load, domain, **reference)
 
 
 def _example() -> Samples:
