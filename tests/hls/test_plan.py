@@ -10,14 +10,12 @@ from tests.graphs import encoder, random_values
 from tests.hls.projects import layer, map_input, packed
 
 from bnnc.errors import BnncError
-from bnnc.hls.chain import core_chain, steps_before_pools
-from bnnc.hls.lanes import BIPOLAR, Lane, lane_for, signed_bits
-from bnnc.hls.layers import MatrixLayer, PoolLayer, plan_layers
+from bnnc.hls.chain import core_chain
+from bnnc.hls.lanes import Lane, lane_for, signed_bits
 from bnnc.hls.names import Names, identifier
 from bnnc.ir.edge_ops import EncodeInput, Input, Reshape
 from bnnc.ir.elem import B1_PM
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Threshold
-from bnnc.ir.parts import core_input
+from bnnc.ir.integer_ops import Conv2d
 
 ONE = np.ones((), np.float32)
 
@@ -44,22 +42,6 @@ def test_every_grouped_convolution_is_named() -> None:
     assert lines == [
         f"node '{name}' (conv2d): 2 groups are not supported by target hls; use --target arm" for name in "ab"
     ]
-
-
-@pytest.mark.parametrize(("jump", "moves"), [(2, True), (-2, False)])
-def test_rising_steps_move_in_front_of_the_maximum(jump: int, moves: bool) -> None:
-    rng = np.random.default_rng(0)
-    conv = Conv2d("conv", map_input(rng, (1, 5, 5)), random_values(rng, B1_PM, (2, 3, 3, 1)), B1_PM)
-    pool = MaxPool2d("pool", conv, (2, 2))
-    jumps = np.array([[2], [jump]], np.int32)
-    steps = Threshold("steps", pool, -jumps[:, 0] // 2, np.zeros((2, 1), np.int32), jumps, ONE, B1_PM)
-    kinds = [type(op) for op in steps_before_pools([conv, pool, steps])]
-    assert kinds == [Conv2d, *([Threshold, MaxPool2d] if moves else [MaxPool2d, Threshold])]
-    graph = packed("g", steps)
-    layers = plan_layers(core_input(graph), core_chain(graph), Names())
-    matrix = next(x for x in layers if isinstance(x, MatrixLayer))
-    assert matrix.act.lane == BIPOLAR if moves else matrix.act.lane.kind == "Signed"
-    assert sum(isinstance(x, PoolLayer) for x in layers) == 1
 
 
 def test_lanes_hold_their_integers() -> None:

@@ -1,10 +1,6 @@
-"""The core of a packed graph as a list of operations, in an order that suits streams."""
+"""The core of a packed graph as a list of operations."""
 
 from __future__ import annotations
-
-from dataclasses import replace
-
-import numpy as np
 
 from bnnc.errors import Finding, raise_all
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, EncodeInput, Reshape
@@ -30,25 +26,7 @@ def core_chain(graph: Graph) -> list[Op]:
         op = op.operands[0]
     chain.reverse()
     raise_all([finding for op in (encoder, *chain) for finding in _unsupported(op)])
-    return steps_before_pools(chain)
-
-
-def steps_before_pools(chain: list[Op]) -> list[Op]:
-    """Move rising steps in front of the maximum that they follow: f(max(a, b)) = max(f(a), f(b)).
-
-    They then end a matrix, and the lines that wait for the maximum hold narrow codes instead of sums.
-    """
-    chain = list(chain)
-    for at in range(len(chain) - 1):
-        pool, steps = chain[at], chain[at + 1]
-        if isinstance(pool, MaxPool2d) and isinstance(steps, Threshold) and _rises(steps):
-            first = replace(steps, x=pool.x)
-            chain[at : at + 2] = [first, replace(pool, x=first)]
     return chain
-
-
-def _rises(steps: Threshold) -> bool:
-    return bool(np.all(steps.jumps >= 0))
 
 
 def _unsupported(op: Op) -> list[Finding]:
