@@ -128,14 +128,14 @@ def test_a_folder_is_no_data_file(tmp_path: Path) -> None:
     [
         ("m.onnx", b"", "FILE: the file is empty"),
         ("m.onnx.gz", b"", "FILE: the file is empty"),
-        ("m.onnx.gz", gzip.compress(b""), "FILE: the file is empty"),
+        ("m.onnx.gz", gzip.compress(b"", mtime=0), "FILE: the file is empty"),
         ("m.onnx", b"\x89PNG\r\n\x1a\n" * 20, "FILE: this is no ONNX model, or it is truncated"),
         ("m.onnx", b"hello, world\n", "FILE: this is no ONNX model, or it is truncated"),
         ("m.onnx", bytes(64), "FILE: this is no ONNX model, or it is truncated"),
         ("m.onnx.gz", b"hello", "FILE: not a gzip file, or it is truncated"),
         (
             "m.onnx.gz",
-            gzip.compress(bytes(range(256)) * 9)[:-30],
+            gzip.compress(bytes(range(256)) * 9, mtime=0)[:-30],
             "FILE: not a gzip file, or it is truncated",
         ),
         ("m.bnnc", b"hello", "FILE: not a .bnnc archive"),
