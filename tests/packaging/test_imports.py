@@ -1,10 +1,14 @@
-"""Imports inside bnnc go one way, and heavy packages are imported only where they are used."""
+"""Imports inside bnnc go one way; heavy packages are imported only where, loaded only when they are used."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 MAY_IMPORT = {
     "errors": set[str](),
@@ -18,9 +22,17 @@ MAY_IMPORT = {
     "arm": {"errors", "ir", "sim", "passes", "schedule", "resources", "targets"},
     "hls": {"errors", "ir", "sim", "passes", "schedule", "resources"},
     "report": {"errors", "ir"},
+    "executors": {
+        *("errors", "ir", "frontends", "sim", "passes", "schedule", "arm", "hls", "resources", "targets"),
+    },
+    "commands": {"errors", "ir", "sim", "passes", "report", "executors"},
 }
 ONLY_IN = {
     "tvm": {"arm"},
+    "jinja2": {"resources", "hls"},
+    "elftools": {"arm"},
+    "rich": {"commands", "report"},
+    "qonnx": set[str](),
     "onnx": {"frontends", "passes", "executors"},
     "onnxruntime": {"frontends", "passes", "executors"},
     "torch": set[str](),
@@ -47,6 +59,20 @@ def test_heavy_packages_stay_in_their_part(repository: Path) -> None:
         if part not in ONLY_IN.get(name.split(".")[0], {part})
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("part", ["ir", "sim", "passes", "schedule"])
+def test_a_part_loads_nothing_heavy(repository: Path, part: str) -> None:
+    loaded = {name.split(".")[0] for name in _loaded_with(repository / "compiler" / "bnnc" / part)}
+    assert loaded & ONLY_IN.keys() == set()
+
+
+def _loaded_with(part: Path) -> list[str]:
+    """The modules that are loaded once every module of a part is."""
+    modules = [f"bnnc.{part.name}.{path.stem}" for path in sorted(part.glob("*.py"))]
+    program = f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}]; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return done.stdout.split()
 
 
 def _imports(repository: Path) -> Iterator[tuple[str, str]]:
