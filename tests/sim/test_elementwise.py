@@ -15,9 +15,10 @@ from qonnx.custom_op.general.multithreshold import multithreshold
 from qonnx.custom_op.general.trunc import trunc_v1
 
 from bnnc.ir import source_ops as src
+from bnnc.ir.codes import ROUNDINGS
 from bnnc.ir.edge_ops import Input
 from bnnc.ir.op import Array
-from bnnc.sim.elementwise import ROUNDINGS, apply
+from bnnc.sim.elementwise import apply
 
 F = np.float32
 C = 8

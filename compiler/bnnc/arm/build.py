@@ -52,6 +52,7 @@ def build(graph: Graph, target: Target, out: Path, golden: Golden) -> Built:
 
 
 def toolchain(target: Target) -> Toolchain:
+    """The compiler and archiver for a target; BnncError with what to install when there is none."""
     return native_toolchain() if target.kind == "host" else cross_toolchain(target.triple)
 
 

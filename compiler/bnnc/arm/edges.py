@@ -8,13 +8,12 @@ import numpy as np
 
 from bnnc.arm.elementwise import Constant, expression
 from bnnc.arm.numbers import initializer
-from bnnc.errors import BnncError
-from bnnc.ir.edge_ops import Cast, ChannelsFirst, EncodeInput, Reshape, ToFloat
+from bnnc.ir.edge_ops import Cast, ChannelsFirst, Reshape, ToFloat
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, Op, map_shape, tensor_of
 from bnnc.ir.parts import core_input, tail
 from bnnc.ir.source_ops import Elementwise, LogSoftmax, Softmax
-from bnnc.sim.edge import VALUE_TOLERANCE
+from bnnc.sim.edge import value_tolerance
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ class Tables:
     made: list[Table] = field(default_factory=list)
 
     def add(self, name: str, array: Array) -> str:
+        """Define float32 or float64 numbers under a name, which is returned."""
         kind = "double" if array.dtype == np.float64 else "float"
         self.made.append(Table(kind, name, array.shape, initializer(array)))
         return name
@@ -71,19 +71,9 @@ def encoder(graph: Graph, tables: Tables) -> Encoder:
         n_cuts=op.cuts.shape[1],
         cuts=_row("cuts", op.cuts, tables) or "NULL",
         values=_row("values", op.values, tables),
-        tolerance=_row("tolerance", tolerance(op), tables),
+        tolerance=_row("tolerance", value_tolerance(op), tables),
         reject=_row("reject", op.reject, tables),
     )
-
-
-def tolerance(op: EncodeInput) -> Array:
-    """float64 (1 or C,): how far x may lie from the number that its code stands for, as `sim.edge` has it."""
-    if op.values.size == 0:
-        return np.zeros(0)
-    if op.values.shape[1] == 1:
-        return np.full(len(op.values), VALUE_TOLERANCE)
-    gaps: Array = np.diff(op.values.astype(np.float64), axis=1).min(axis=1)
-    return VALUE_TOLERANCE * gaps
 
 
 def _row(name: str, table: Array, tables: Tables) -> str:
@@ -129,6 +119,7 @@ class _Loops:
         self._number = 0
 
     def append(self, op: Op) -> None:
+        """Compute `op` in the open loop, or in a new one behind a softmax."""
         self._number += 1
         match op:
             case Reshape() | Cast():
@@ -162,9 +153,7 @@ class _Loops:
     def _move(self, op: ChannelsFirst) -> None:
         if self.steps:
             remedy = "move the transpose in front of the softmax"
-            raise BnncError.at(
-                f"node {op.name!r} (transpose)", "a map behind a softmax is not supported", remedy
-            )
+            raise op.refusal("a map behind a softmax is not supported", remedy)
         height, width, channels = map_shape(op.x)
         at, moved = self._position, f"p{self._number}"
         self._lines.append(

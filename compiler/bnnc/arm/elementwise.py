@@ -78,4 +78,4 @@ def _power(op: src.Pow) -> str:
 
 def _unsupported(op: src.Elementwise) -> BnncError:
     what = "cannot stand behind the last integer layer of a CPU program"
-    return BnncError.at(f"node {op.name!r} ({op.mnemonic()})", what, "end the network in front of it")
+    return op.refusal(what, "end the network in front of it")

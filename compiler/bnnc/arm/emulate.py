@@ -84,9 +84,11 @@ class Core:
         raise BnncError("the program holds no model of this bnnc; compile it again")
 
     def read(self, address: int, n_bytes: int) -> bytes:
+        """Bytes of the memory."""
         return bytes(self.uc.mem_read(address, n_bytes))
 
     def write(self, address: int, data: bytes) -> None:
+        """Put bytes into the memory."""
         self.uc.mem_write(address, data)
 
     def call(self, function: int) -> int:

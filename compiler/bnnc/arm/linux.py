@@ -75,11 +75,13 @@ class _Open:
     is_stream: bool = False
 
     def read(self, n_bytes: int) -> bytes:
+        """Up to so many bytes; none at the end."""
         chunk = bytes(self.data[self.position : self.position + n_bytes])
         self.position += len(chunk)
         return chunk
 
     def write(self, chunk: bytes) -> int:
+        """Streams grow at their end, files where they stand."""
         if self.is_stream:
             self.position = len(self.data)
         self.data[self.position : self.position + len(chunk)] = chunk
@@ -119,6 +121,7 @@ class _Kernel:
         }
 
     def interrupt(self, uc: Uc, number: int, _data: object) -> None:
+        """Answer the call whose number is in x8 and whose arguments are in x0 to x5."""
         from unicorn.arm64_const import UC_ARM64_REG_X0, UC_ARM64_REG_X8
 
         assert number == _SUPERVISOR_CALL, f"exception {number} in the program"

@@ -6,15 +6,8 @@ import re
 import unicodedata
 
 MAX_IDENTIFIER = 48
-_RESERVED = {
-    "bnnc",
-    "main",
-    "makefile",
-    "manifest",
-    "model",
-    "runtime",
-    "weights",
-}  # files and folders of a project
+# Files and folders of a project.
+_RESERVED = frozenset(["bnnc", "main", "makefile", "manifest", "model", "runtime", "weights"])
 
 
 def identifier(text: str) -> str:

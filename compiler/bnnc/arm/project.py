@@ -60,6 +60,7 @@ class Model:
 
     @property
     def macro(self) -> str:
+        """What the macros of the header begin with."""
         return self.name.upper()
 
 
@@ -73,6 +74,7 @@ class Project:
 
     @property
     def kernels(self) -> str:
+        """The object file that TVM makes."""
         return f"{self.name}_kernels.o"
 
 
@@ -101,7 +103,6 @@ def write_sources(graph: Graph, layout: Layout, golden: Golden, tools: Toolchain
 def describe(graph: Graph, layout: Layout, golden: Golden) -> Model:
     """The facts of a graph."""
     source, result, output = core_input(graph), core_result(graph), graph.result.type
-    step = 2 if source.elem.name == "b1_pm" else 1
     return Model(
         name=identifier(graph.name),
         title=graph.name,
@@ -114,8 +115,8 @@ def describe(graph: Graph, layout: Layout, golden: Golden) -> Model:
         code_elem=str(source.elem),
         raw_elem=str(result.type.elem),
         code_first=source.first,
-        code_last=source.first + step * source.cuts.shape[1],
-        code_step=step,
+        code_last=source.last,
+        code_step=source.unit,
         input_elements=int(np.prod(source.type.shape)),
         output_elements=int(np.prod(result.type.shape)),
         arena_bytes=layout.arena_bytes,
@@ -127,6 +128,7 @@ def describe(graph: Graph, layout: Layout, golden: Golden) -> Model:
 
 
 def c_type(elem: Elem) -> str:
+    """The C type of one unpacked value."""
     return "float" if elem.is_float else f"{elem.dtype.name}_t"
 
 
@@ -205,6 +207,7 @@ def _make_values(graph: Graph, tools: Toolchain) -> dict[str, object]:
 
 
 def object_of(source: str) -> str:
+    """The object file that a source is compiled to."""
     return f"{source.rsplit('.', 1)[0]}.o"
 
 

@@ -30,6 +30,7 @@ class Toolchain:
     ldflags: tuple[str, ...]
 
     def compile(self, folder: Path, source: str, result: str) -> None:
+        """An object file; warnings are errors."""
         self._run(folder, [*self.cc, *CFLAGS, "-Werror", "-c", source, "-o", result])
 
     def archive(self, folder: Path, objects: Sequence[str], result: str) -> None:
@@ -37,6 +38,7 @@ class Toolchain:
         self._run(folder, [*self.ar, "rcsD", result, *objects])
 
     def link(self, folder: Path, inputs: Sequence[str], result: str, *flags: str) -> None:
+        """A program or, with -shared, a library; the same bytes for the same inputs."""
         self._run(folder, [*self.cc, *LDFLAGS, *flags, "-o", result, *inputs, "-lm"])
 
     def _run(self, folder: Path, command: list[str]) -> None:

@@ -110,7 +110,10 @@ def _is_tie(op: Op, codes: Array, theirs: Mapping[str, Array], found: Followed) 
 
 
 def _rounded(op: Op, sums: Array, values: Array | None) -> Array:
-    """Where the source's float sum is not the integer sum times one number a channel, rounded once."""
+    """Where the source's float sum is not the integer sum times one number a channel, rounded once.
+
+    Everywhere if the source's sums are not known: nothing speaks against a tie.
+    """
     if values is None or values.size != sums.size:
         return np.ones(sums.shape, bool)
     real, wide = _in_layout(op, values, sums.shape), sums.astype(np.float64)

@@ -21,7 +21,7 @@ from onnx import (
     shape_inference,
 )
 
-from bnnc.errors import BnncError
+from bnnc.errors import BnncError, errors_within
 from bnnc.frontends.domains import QONNX_DOMAINS, STANDARD_DOMAINS
 from bnnc.frontends.formulas import Grid
 from bnnc.frontends.names import Names, label
@@ -47,7 +47,8 @@ def expand(model: ModelProto) -> ModelProto:
         if convert is None:
             emitter.nodes.append(node)
         else:
-            convert(emitter, node)
+            with errors_within(f"node {label(node)!r} ({node.op_type})"):
+                convert(emitter, node)
     nodes = emitter.nodes
     del graph.node[:], graph.quantization_annotation[:]
     graph.node.extend(nodes)
@@ -114,6 +115,7 @@ class _Emitter:
 
     @cached_property
     def ranks(self) -> dict[str, int]:
+        """The rank of every tensor of the model."""
         return _ranks(self.model)
 
     def op(self, op_type: str, *inputs: str, to: str = "", attributes: dict[str, int] | None = None) -> str:
@@ -133,12 +135,14 @@ class _Emitter:
         return name
 
     def constant(self, node: NodeProto, index: int, what: str) -> Array:
+        """Input `index` of a node, which has to be stored in the model; `what` names it in the error."""
         array = self.constants.get(node.input[index]) if index < len(node.input) else None
         if array is None:
-            raise BnncError.at(f"node {label(node)!r} ({node.op_type})", f"{what} is not a stored constant")
+            raise BnncError(f"{what} is not a stored constant")
         return array
 
     def round(self, x: str, mode: str) -> str:
+        """x rounded to whole numbers, as `ir.codes.ROUNDINGS` rounds."""
         match mode.upper():
             case "ROUND" | "HALF_EVEN":
                 return self._half_even(x)
@@ -168,9 +172,11 @@ class _Emitter:
         return self.op("Where", self.op("Less", magnitude, bound), signed, x)
 
     def bipolar(self, x: str) -> str:
+        """-1 where x is below 0, else +1."""
         return self.op("Where", self.op("Less", x, self.number(0)), self.number(-1), self.number(1))
 
     def clamp(self, x: str, grid: Grid) -> str:
+        """x within the codes of a grid."""
         lo, hi = grid.code_range
         return self.op("Max", self.op("Min", x, self.number(hi)), self.number(lo))
 
@@ -232,7 +238,7 @@ def _threshold_shape(emitter: _Emitter, node: NodeProto) -> tuple[int, ...]:
     """The shape in which one threshold a channel meets the input: its channels where the layout has its C."""
     rank = emitter.ranks.get(node.input[0])
     if rank is None:
-        raise BnncError.at(f"node {label(node)!r} ({node.op_type})", "the rank of its input is not known")
+        raise BnncError("the rank of its input is not known")
     layout = _text(node, "data_layout", "") or {3: "NWC"}.get(rank, "NC")
     channels = layout.index("C") if "C" in layout else 1
     return tuple(-1 if axis == channels else 1 for axis in range(rank))

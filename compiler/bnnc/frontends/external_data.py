@@ -67,8 +67,6 @@ def _data_path(folder: Path, location: str, where: str) -> Path:
 
 def _number(entries: dict[str, str], key: str, default: int, where: str) -> int:
     text = entries.get(key, "")
-    if text and not text.isascii():
-        raise BnncError.at(where, f"external {key} {text!r} is no number")
-    if text and not text.isdigit():
+    if text and not (text.isascii() and text.isdigit()):
         raise BnncError.at(where, f"external {key} {text!r} is no number")
     return int(text[:20]) if text else default

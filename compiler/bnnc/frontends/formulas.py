@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from bnnc.ir.codes import ROUNDINGS, code_range
 from bnnc.ir.op import Array
-
-ROUNDINGS: dict[str, Callable[[Array], Array]] = {
-    "ROUND": np.round,
-    "CEIL": np.ceil,
-    "FLOOR": np.floor,
-    "UP": lambda x: np.sign(x) * np.ceil(np.abs(x)),
-    "DOWN": np.trunc,
-    "HALF_UP": lambda x: np.sign(x) * np.floor(np.abs(x) + np.float32(0.5)),
-    "HALF_DOWN": lambda x: np.sign(x) * np.ceil(np.abs(x) - np.float32(0.5)),
-}
 
 
 @dataclass(frozen=True)
@@ -36,9 +26,8 @@ class Grid:
 
     @property
     def code_range(self) -> tuple[int, int]:
-        if self.signed:
-            return -(2 ** (self.bits - 1)) + self.narrow, 2 ** (self.bits - 1) - 1
-        return 0, 2**self.bits - 1 - self.narrow
+        """The smallest and the largest code, before the zero point is taken off."""
+        return code_range(self.bits, self.signed, self.narrow)
 
 
 def quant_codes(x: Array, scale: Array, zero_point: Array, grid: Grid) -> Array:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bnnc.errors import BnncError
+from bnnc.errors import BnncError, errors_within
 from bnnc.ir.archive import Archive, load_archive
 
 
 def load_model(path: Path) -> Archive:
-    """`.onnx`, `.onnx.gz`: the source graph and the model's bytes; `.bnnc`: what the archive holds."""
+    """`.onnx`, `.onnx.gz`: the source graph and the model's bytes; `.bnnc`: what the archive holds.
+
+    BnncError names the file, and all that bnnc cannot represent.
+    """
     if not path.is_file():
         what = "is a folder, not a model" if path.is_dir() else "no such file"
         raise BnncError.at(str(path), what)
@@ -17,10 +20,8 @@ def load_model(path: Path) -> Archive:
         return load_archive(path)
     if not path.name.endswith((".onnx", ".onnx.gz")):
         raise BnncError.at(str(path), "not a model by its name", "give a .onnx, .onnx.gz or .bnnc file")
-    try:
+    with errors_within(path):
         return _load_onnx(path)
-    except BnncError as error:
-        raise error.within(str(path)) from error
 
 
 def _load_onnx(path: Path) -> Archive:

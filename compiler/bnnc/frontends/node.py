@@ -29,10 +29,12 @@ class Node:
 
     @property
     def op_type(self) -> str:
+        """The ONNX operator."""
         return self.proto.op_type
 
     @property
     def where(self) -> str:
+        """What errors call the node: `node 'conv1' (Conv)`."""
         return f"node {self.name!r} ({self.op_type})"
 
     def refusal(self, what: str, remedy: str = "") -> BnncError:
@@ -40,6 +42,7 @@ class Node:
         return BnncError.at(self.where, what, remedy)
 
     def require(self, condition: bool, what: str, remedy: str = "") -> None:
+        """Refuse the node unless `condition` holds."""
         if not condition:
             raise self.refusal(what, remedy)
 
@@ -53,9 +56,11 @@ class Node:
         return self.names.unique(f"{self.name}_{suffix}")
 
     def has(self, index: int) -> bool:
+        """Whether input `index` is given."""
         return index < len(self.inputs) and self.inputs[index] is not None
 
     def value(self, index: int) -> Value:
+        """Input `index`, which has to be given."""
         value = self.inputs[index] if index < len(self.inputs) else None
         if value is None:
             raise self.refusal(f"input {index} is missing")
@@ -70,6 +75,7 @@ class Node:
         raise self.refusal(f"input {index} is {kind} where a layer's result is needed")
 
     def const(self, index: int, what: str) -> Const:
+        """Input `index`, which has to be a constant; `what` names it in errors."""
         value = self.value(index)
         if isinstance(value, Const):
             return value
@@ -85,6 +91,7 @@ class Node:
         return const if n_bad == 0 else Const(np.ones_like(const.array))
 
     def reals(self, index: int, what: str) -> Array:
+        """The array of `real_const`."""
         return self.real_const(index, what).array
 
     def number(self, index: int, what: str) -> float:
@@ -109,24 +116,25 @@ class Node:
             raise self.refusal(f"attribute {name!r} is of the wrong type")
         return attribute
 
-    def has_attribute(self, name: str) -> bool:
-        return name in self._attributes
-
     def int_attribute(self, name: str, default: int) -> int:
+        """An integer attribute, or `default` when it is not given."""
         attribute = self._attribute(name, AttributeProto.INT)
         return default if attribute is None else int(attribute.i)
 
     def ints_attribute(self, name: str) -> list[int] | None:
+        """An attribute that is a list of integers, or None when it is not given."""
         attribute = self._attribute(name, AttributeProto.INTS)
         return None if attribute is None else [int(n) for n in attribute.ints]
 
     def float_attribute(self, name: str, default: float) -> float:
+        """A finite float attribute, or `default` when it is not given."""
         attribute = self._attribute(name, AttributeProto.FLOAT)
         value = default if attribute is None else float(attribute.f)
         self.require(np.isfinite(value), f"attribute {name!r} is {value}")
         return value
 
     def text_attribute(self, name: str, default: str) -> str:
+        """A text attribute, or `default` when it is not given."""
         attribute = self._attribute(name, AttributeProto.STRING)
         return default if attribute is None else attribute.s.decode(errors="replace")
 
@@ -135,5 +143,6 @@ class Node:
         return self.counted_axis(self.int_attribute("axis", default), rank)
 
     def counted_axis(self, axis: int, rank: int) -> int:
+        """`axis` of a tensor of `rank` (the batch is axis 0), counted from the first; -1 is the last."""
         self.require(-rank <= axis < rank, f"axis {axis} of a tensor of rank {rank}")
         return axis % rank

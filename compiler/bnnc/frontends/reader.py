@@ -43,12 +43,10 @@ STANDARD: dict[str, Converter] = {
 }
 CONVERTERS = {**STANDARD, **QONNX}
 USED_OUTPUT = {"TopK": 1}  # the indices; the values are not read
-_HINTS = {
-    "QLinearConv": "export the model with QuantizeLinear/DequantizeLinear pairs (QDQ)",
-    "QLinearMatMul": "export the model with QuantizeLinear/DequantizeLinear pairs (QDQ)",
-    "ConvInteger": "export the model with QuantizeLinear/DequantizeLinear pairs (QDQ)",
-    "MatMulInteger": "export the model with QuantizeLinear/DequantizeLinear pairs (QDQ)",
-}
+_HINTS = dict.fromkeys(
+    ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"),
+    "export the model with QuantizeLinear/DequantizeLinear pairs (QDQ)",
+)
 
 
 @dataclass(frozen=True)
@@ -88,11 +86,13 @@ class _Reader:
     batch: int | None = None
 
     def read_constants(self, model: ModelProto) -> None:
+        """The initializers, and what is wrong with FINN's annotations of them."""
         arrays = {t.name: tensor_array(t, f"tensor {t.name!r}") for t in model.graph.initializer}
         self.values.update((name, Const(array)) for name, array in arrays.items())
         self.findings.extend(annotation_findings(model.graph, arrays))
 
     def read_input(self, model: ModelProto) -> None:
+        """The network's input and the batch size that it declares."""
         [value] = network_inputs(model.graph)
         self.batch, shape = input_shape(value)
         self._define(value.name, Input(self.names.unique(value.name), shape))
@@ -103,6 +103,7 @@ class _Reader:
             self.node_names[id(proto)] = self.names.unique(label(proto))
 
     def read_node(self, proto: NodeProto) -> None:
+        """The value of a node, or a finding; nodes behind one that was refused are left out."""
         name = self.node_names[id(proto)]
         where = f"node {name!r} ({proto.op_type})"
         if not _is_known(proto):
@@ -135,6 +136,7 @@ class _Reader:
             self.tensors.setdefault(value.name, tensor)
 
     def result(self, tensor: str) -> Op:
+        """The operation that computes a tensor; BnncError when it is something else."""
         value = self.values.get(tensor)
         where = f"output {tensor!r}"
         match value:

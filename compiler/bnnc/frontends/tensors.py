@@ -11,6 +11,7 @@ from onnx import AttributeProto, GraphProto, TensorProto, numpy_helper
 from bnnc.errors import BnncError, Finding
 from bnnc.frontends.node import Node
 from bnnc.frontends.values import Const
+from bnnc.ir.codes import code_range
 from bnnc.ir.op import Array
 
 
@@ -59,8 +60,7 @@ def annotation_findings(graph: GraphProto, arrays: dict[str, Array]) -> Iterable
 def _allowed(array: Array, kind: str) -> bool:
     match = re.fullmatch(r"(U?)INT([1-9]\d?)", kind)
     if match:
-        bits = int(match[2])
-        lo, hi = (0, 2**bits - 1) if match[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        lo, hi = code_range(int(match[2]), signed=not match[1])
         return bool(((array >= lo) & (array <= hi) & (array == np.round(array))).all())
     sets = {"BIPOLAR": (-1, 1), "BINARY": (0, 1), "TERNARY": (-1, 0, 1)}
     return kind not in sets or bool(np.isin(array, sets[kind]).all())

@@ -22,6 +22,7 @@ from bnnc.ir.text import constants, digest, print_graph
 
 # What zipfile and NumPy raise on files that are damaged, of another kind, encrypted or packed in another way.
 _UNREADABLE = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
+REMEDY = "make it again from the source model"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -49,23 +50,25 @@ def load_archive(path: Path) -> Archive:
     """Read `path`; BnncError when it is no archive of ours or a constant does not match its digest."""
     arrays = _members(path)
     if "text" not in arrays:
-        raise BnncError.at(str(path), "not a .bnnc archive (it holds no graph)")
+        raise BnncError.at(str(path), "not a .bnnc archive (it holds no graph)", REMEDY)
     named = {
         name.removeprefix("const_"): array for name, array in arrays.items() if name.startswith("const_")
     }
     if any(digest(array) != key for key, array in named.items()):
-        raise BnncError.at(str(path), "a constant does not match its digest; the archive is damaged")
+        raise BnncError.at(str(path), "the archive is damaged (a constant does not match its digest)", REMEDY)
     with errors_within(path):
         graph = parse_graph(arrays["text"].tobytes().decode(errors="replace"), named)
     return Archive(graph, arrays.get("onnx", np.zeros(0, np.uint8)).tobytes())
 
 
 def _members(path: Path) -> dict[str, Array]:
+    if not path.is_file():
+        raise BnncError.at(str(path), "there is no such file")
     try:
         with zipfile.ZipFile(path) as stored:
             return {name.removesuffix(".npy"): _array(stored.read(name)) for name in stored.namelist()}
     except _UNREADABLE as error:
-        raise BnncError.at(str(path), f"not a .bnnc archive ({error})") from error
+        raise BnncError.at(str(path), f"not a .bnnc archive ({error})", REMEDY) from error
 
 
 def _array(data: bytes) -> Array:

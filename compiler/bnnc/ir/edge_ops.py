@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bnnc.ir.elem import F32, Elem
+from bnnc.ir.elem import B1_PM, F32, Elem
 from bnnc.ir.op import Array, Op, operation, tensor_of
 from bnnc.ir.types import Tensor
 
@@ -44,6 +44,16 @@ class EncodeInput(Op):
     elem: Elem
     is_domain: bool = True
 
+    @property
+    def unit(self) -> int:
+        """The distance of neighbouring codes: 2 for b1_pm, else 1."""
+        return 2 if self.elem == B1_PM else 1
+
+    @property
+    def last(self) -> int:
+        """The largest code."""
+        return self.first + self.unit * int(self.cuts.shape[1])
+
     def infer(self) -> Tensor:
         x = tensor_of(self.x)
         channels, n_cuts = self.cuts.shape
@@ -53,7 +63,7 @@ class EncodeInput(Op):
         self.require(
             self.values.size == 0 or self.values.shape[1] == n_cuts + 1, "one value a code is needed"
         )
-        if self.elem.name == "b1_pm":
+        if self.elem == B1_PM:
             self.require(n_cuts == 1 and self.first == -1, "b1_pm has one cut and starts at -1")
         else:
             self.require(

@@ -30,10 +30,12 @@ class Elem:
 
     @property
     def is_float(self) -> bool:
+        """Whether values are real numbers."""
         return self.name == "f32"
 
     @property
     def is_signed(self) -> bool:
+        """Whether values may be negative."""
         return self.lo < 0
 
     @property
@@ -45,6 +47,7 @@ class Elem:
         return np.dtype(f"{'int' if self.is_signed else 'uint'}{width}")
 
     def holds(self, lo: int, hi: int) -> bool:
+        """Whether integers from lo to hi are in range. (b1_pm has no 0 all the same.)"""
         return not self.is_float and self.lo <= lo and hi <= self.hi
 
 
@@ -75,9 +78,7 @@ I8, I16, I32, I64, U8 = elem("i8"), elem("i16"), elem("i32"), elem("i64"), elem(
 
 
 def smallest_elem(values: np.ndarray) -> Elem:
-    """The narrowest element type that holds every one of these integers (`b1_pm` when they are only -1 and
-    +1).
-    """
+    """The narrowest element type that holds every one of these integers; `b1_pm` where all are -1 or +1."""
     lo, hi = int(values.min()), int(values.max())
     if lo >= -1 and hi <= 1 and not (values == 0).any():
         return B1_PM

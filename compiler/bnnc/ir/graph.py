@@ -65,8 +65,9 @@ class Graph:
         return inputs[0]
 
     def rewrite(self, change: Callable[[Op], Op]) -> Self:
-        """Replace every operation, operands first: `change` gets it on its new operands and returns its
-        successor.
+        """Replace every operation, operands first.
+
+        `change` gets it on its new operands and returns its successor.
         """
         done: dict[Op, Op] = {}
         for op in self.ops:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bnnc.ir.elem import I32, Elem
+from bnnc.ir.elem import B1_PM, I32, Elem
 from bnnc.ir.geometry import Pads, Pair, output_map
 from bnnc.ir.op import Array, Op, map_shape, operation, tensor_of
 from bnnc.ir.types import Tensor
@@ -14,8 +14,7 @@ NO_CUT = 2**31 - 1  # a cut no accumulator reaches: fills up rows of `Threshold.
 
 @operation
 class Conv2d(Op):
-    """y[i,j,o] = sum over taps (u,v) and channels k of group(o) of x[i*s+u*d-pad, j*s+v*d-pad, k] *
-    weights[o,u,v,k].
+    """y[i,j,o] = sum_uvk x[i*s+u*d-pad, j*s+v*d-pad, k] * weights[o,u,v,k], k over the channels of group(o).
 
     weights (O, kh, kw, C/groups), integers that `weight_elem` holds. Outside the map x is `pad_value`,
     which the type of x need not hold (0 around a b1_pm map is a third value). int32 result. A dense layer
@@ -33,6 +32,7 @@ class Conv2d(Op):
 
     @property
     def kernel(self) -> Pair:
+        """(kh, kw)."""
         return self.weights.shape[1], self.weights.shape[2]
 
     def infer(self) -> Tensor:
@@ -46,10 +46,9 @@ class Conv2d(Op):
         self.require(
             w.shape[0] % self.groups == 0, f"{w.shape[0]} outputs do not split into {self.groups} groups"
         )
-        held = self.weight_elem.holds(int(w.min()), int(w.max())) and (
-            self.weight_elem.name != "b1_pm" or w.all()
-        )
-        self.require(bool(held), f"{self.weight_elem} does not hold weights {w.min()}..{w.max()}")
+        held = self.weight_elem.holds(int(w.min()), int(w.max()))
+        held &= self.weight_elem != B1_PM or bool(w.all())
+        self.require(held, f"{self.weight_elem} does not hold weights {w.min()}..{w.max()}")
         oh, ow = output_map((height, width), self.kernel, self.strides, self.dilations, self.pads)
         self.require(oh > 0 and ow > 0, f"kernel {self.kernel} does not fit into the padded map of {x}")
         return Tensor(I32, (oh, ow, w.shape[0]))
@@ -72,6 +71,11 @@ class Threshold(Op):
     scale: Array
     elem: Elem
 
+    @property
+    def levels(self) -> Array:
+        """int64 (C, K+1): y below the first cut, between the cuts and from the last cut on."""
+        return np.cumsum(np.hstack([self.base[:, None], self.jumps]), axis=1, dtype=np.int64)
+
     def infer(self) -> Tensor:
         x = tensor_of(self.x)
         channels = x.shape[-1]
@@ -80,13 +84,11 @@ class Threshold(Op):
         self.require(self.cuts.shape[:1] == (channels,), f"{self.cuts.shape} cuts for {channels} channels")
         self.require(bool((self.cuts[:, 1:] >= self.cuts[:, :-1]).all()), "cuts must ascend")
         self.require(not self.jumps[self.cuts == NO_CUT].any(), "a filling cut must not jump")
-        levels = self.base[:, None] + np.cumsum(np.hstack([0 * self.base[:, None], self.jumps]), axis=1)
-        self.require(
-            self.elem.holds(int(levels.min()), int(levels.max())), f"{self.elem} does not hold the levels"
-        )
-        self.require(
-            self.elem.name != "b1_pm" or bool((abs(levels) == 1).all()), "a level of b1_pm is not +-1"
-        )
+        levels = self.levels
+        held = self.elem.holds(int(levels.min()), int(levels.max()))
+        self.require(held, f"{self.elem} does not hold the levels")
+        is_sign = bool((abs(levels) == 1).all())
+        self.require(self.elem != B1_PM or is_sign, "a level of b1_pm is not +-1")
         return Tensor(self.elem, x.shape)
 
 
@@ -111,7 +113,7 @@ class Table(Op):
         self.require(self.first.shape == (channels,), f"{self.first.shape} offsets for {channels} channels")
         self.require(self.table.shape[:1] == (channels,), f"{self.table.shape} table for {channels} channels")
         held = self.elem.holds(int(self.table.min()), int(self.table.max()))
-        held &= self.elem.name != "b1_pm" or bool(self.table.all())
+        held &= self.elem != B1_PM or bool(self.table.all())
         self.require(held, f"{self.elem} does not hold the table's values")
         return Tensor(self.elem, x.shape)
 
@@ -126,16 +128,14 @@ class MaxPool2d(Op):
     pads: Pads = (0, 0, 0, 0)
 
     def infer(self) -> Tensor:
-        height, width, channels = map_shape(self.x)
-        check_pool(self, self.kernel, self.pads)
-        oh, ow = output_map((height, width), self.kernel, self.strides, (1, 1), self.pads)
-        return Tensor(tensor_of(self.x).elem, (oh, ow, channels))
+        return Tensor(tensor_of(self.x).elem, pooled_map(self, self.kernel, self.strides, self.pads))
 
 
 @operation
 class SumPool2d(Op):
-    """y[i,j,c] = int32 sum of x over a window; taps outside the map count as 0. Divisors go into what
-    follows.
+    """y[i,j,c] = int32 sum of x over a window; taps outside the map count as 0.
+
+    The divisor of an average goes into what follows.
     """
 
     x: Op
@@ -144,10 +144,7 @@ class SumPool2d(Op):
     pads: Pads = (0, 0, 0, 0)
 
     def infer(self) -> Tensor:
-        height, width, channels = map_shape(self.x)
-        check_pool(self, self.kernel, self.pads)
-        oh, ow = output_map((height, width), self.kernel, self.strides, (1, 1), self.pads)
-        return Tensor(I32, (oh, ow, channels))
+        return Tensor(I32, pooled_map(self, self.kernel, self.strides, self.pads))
 
 
 @operation
@@ -164,11 +161,12 @@ class TopK(Op):
         return Tensor(I32, (1, 1, self.k))
 
 
-def check_pool(op: Op, kernel: Pair, pads: Pads) -> None:
-    """Refuse a pooling window that does not fit the map or may lie wholly in its padding."""
-    height, width, _ = map_shape(op.operands[0])
+def pooled_map(op: Op, kernel: Pair, strides: Pair, pads: Pads) -> tuple[int, int, int]:
+    """(OH, OW, C) of a pool; refuses a window that does not fit the map or may lie wholly in its padding."""
+    height, width, channels = map_shape(op.operands[0])
     top, left, bottom, right = pads
     fits = kernel[0] <= height + top + bottom and kernel[1] <= width + left + right
     op.require(fits, f"window {kernel} does not fit into the padded map of {op.operands[0].type}")
     inside = max(top, bottom) < kernel[0] and max(left, right) < kernel[1]
     op.require(inside, f"pads {pads} let window {kernel} lie outside the map")
+    return *output_map((height, width), kernel, strides, (1, 1), pads), channels

@@ -43,9 +43,11 @@ class Op:
 
     @cached_property
     def type(self) -> Type:
+        """The type of the result."""
         return self.infer()
 
     def infer(self) -> Type:
+        """The type of the result; BnncError when operands, constants and attributes do not go together."""
         raise AssertionError(f"{type(self).__name__} does not infer its type")
 
     @classmethod
@@ -55,10 +57,12 @@ class Op:
 
     @property
     def operands(self) -> tuple[Op, ...]:
+        """The operations whose results this one reads, in the order of the fields."""
         return tuple(getattr(self, field) for field in operand_fields(type(self)))
 
     @property
     def constants(self) -> dict[str, Array]:
+        """The arrays by the names of their fields."""
         return {field: getattr(self, field) for field in constant_fields(type(self))}
 
     def with_operands(self, *operands: Op) -> Self:
@@ -68,10 +72,19 @@ class Op:
         changes: dict[str, Any] = dict(zip(operand_fields(type(self)), operands, strict=True))
         return replace(self, **changes)
 
+    @property
+    def where(self) -> str:
+        """What errors call the operation: `node 'fc1' (dense)`."""
+        return f"node {self.name!r} ({self.mnemonic()})"
+
+    def refusal(self, what: str, remedy: str = "") -> BnncError:
+        """The error to raise when the operation cannot be what or where it is."""
+        return BnncError.at(self.where, what, remedy)
+
     def require(self, condition: bool, what: str, remedy: str = "") -> None:
         """Refuse the operation unless `condition` holds."""
         if not condition:
-            raise BnncError.at(f"node {self.name!r} ({self.mnemonic()})", what, remedy)
+            raise self.refusal(what, remedy)
 
 
 _FIELD_TYPES: dict[type[Op], dict[str, Any]] = {}
@@ -90,10 +103,12 @@ def _fields_where(cls: type[Op], wanted: Callable[[Any], bool]) -> tuple[str, ..
 
 
 def operand_fields(cls: type[Op]) -> tuple[str, ...]:
+    """Names of the fields that hold operations."""
     return _fields_where(cls, lambda hint: isinstance(hint, type) and issubclass(hint, Op))
 
 
 def constant_fields(cls: type[Op]) -> tuple[str, ...]:
+    """Names of the fields that hold arrays."""
     return _fields_where(cls, lambda hint: get_origin(hint) is np.ndarray)
 
 

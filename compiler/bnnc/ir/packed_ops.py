@@ -6,7 +6,7 @@ import numpy as np
 
 from bnnc.ir.elem import B1_PM, I32, Elem
 from bnnc.ir.geometry import Pads, Pair, output_map
-from bnnc.ir.integer_ops import check_pool
+from bnnc.ir.integer_ops import pooled_map
 from bnnc.ir.op import Array, Op, map_shape, operation, packed_of, tensor_of
 from bnnc.ir.types import Packed, Tensor, n_words
 
@@ -51,6 +51,7 @@ class XnorConv2d(Op):
 
     @property
     def kernel(self) -> Pair:
+        """(kh, kw)."""
         return self.weights.shape[1], self.weights.shape[2]
 
     def infer(self) -> Tensor:
@@ -80,6 +81,7 @@ class BitConv2d(Op):
 
     @property
     def kernel(self) -> Pair:
+        """(kh, kw)."""
         return self.weights.shape[1], self.weights.shape[2]
 
     def infer(self) -> Tensor:
@@ -89,8 +91,9 @@ class BitConv2d(Op):
 
 @operation
 class PackedMaxPool2d(Op):
-    """`MaxPool2d` of a b1_pm, b1_01 or ter map on its words: OR of the bits; ter: not zero = (some positive)
-    | (all negative), negative = all negative.
+    """`MaxPool2d` of a b1_pm, b1_01 or ter map on its words: OR of the bits.
+
+    ter: negative = all negative; not zero = (some positive) | (all negative).
     """
 
     x: Op
@@ -101,9 +104,7 @@ class PackedMaxPool2d(Op):
     def infer(self) -> Packed:
         x = packed_of(self.x)
         self.require(x.elem.name in ("b1_pm", "b1_01", "ter"), f"{x.elem} has no maximum on words")
-        check_pool(self, self.kernel, self.pads)
-        oh, ow = output_map(x.shape[:2], self.kernel, self.strides, (1, 1), self.pads)
-        return Packed(x.elem, (oh, ow, x.shape[2]))
+        return Packed(x.elem, pooled_map(self, self.kernel, self.strides, self.pads))
 
 
 PackedConv = XnorConv2d | BitConv2d

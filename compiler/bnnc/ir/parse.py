@@ -57,6 +57,7 @@ class _Reader:
     ops: dict[str, Op] = field(default_factory=dict)
 
     def read(self, line: str, where: str) -> None:
+        """Take in one line; `where` names it in errors."""
         match line.split(" ", 1):
             case [""] | ["//", *_]:
                 pass

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from bnnc.ir.codes import code_range
 from bnnc.ir.elem import F32, I64
 from bnnc.ir.geometry import Pads, Pair, output_map
 from bnnc.ir.op import Array, Op, operation, tensor_of
@@ -224,15 +225,14 @@ class Quant(Elementwise):
     @property
     def code_range(self) -> Pair:
         """The smallest and the largest code, before the zero point is taken off."""
-        if self.signed:
-            return -(2 ** (self.bits - 1)) + self.narrow, 2 ** (self.bits - 1) - 1
-        return 0, 2**self.bits - 1 - self.narrow
+        return code_range(self.bits, self.signed, self.narrow)
 
 
 @operation
 class QuantizeLinear(Elementwise):
-    """ONNX QuantizeLinear, then DequantizeLinear: (clamp(round(x / scale) + zero_point, lo, hi) - zero_point)
-    * scale.
+    """ONNX QuantizeLinear, then DequantizeLinear.
+
+    (clamp(round(x / scale) + zero_point, lo, hi) - zero_point) * scale.
     """
 
     scale: Array
@@ -243,8 +243,9 @@ class QuantizeLinear(Elementwise):
 
 @operation
 class MultiThreshold(Elementwise):
-    """FINN's MultiThreshold: out_bias + out_scale * sum_k [x >= thresholds[c, k]]; thresholds (1, K) or (C,
-    K).
+    """FINN's MultiThreshold: out_bias + out_scale * sum_k [x >= thresholds[c, k]].
+
+    thresholds (1, K) or (C, K).
     """
 
     thresholds: Array

@@ -22,10 +22,12 @@ class Tensor:
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def n_bytes(self) -> int:
+        """Bytes of the unpacked elements."""
         return self.size * self.elem.dtype.itemsize
 
 
@@ -45,15 +47,18 @@ class Packed:
 
     @property
     def words(self) -> int:
+        """Words of one plane of a pixel."""
         return n_words(self.shape[2])
 
     @property
     def storage_shape(self) -> tuple[int, int, int, int]:
+        """(H, W, planes, words) of the uint32 array."""
         h, w, _ = self.shape
         return (h, w, self.elem.bits, self.words)
 
     @property
     def n_bytes(self) -> int:
+        """Bytes of the words."""
         return 4 * math.prod(self.storage_shape)
 
 

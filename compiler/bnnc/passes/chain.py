@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from bnnc.errors import BnncError
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import EncodeInput, Input
 from bnnc.ir.elem import F32
@@ -23,10 +22,10 @@ Chain = tuple[Elementwise, ...]
 
 @operation
 class DomainValue(Elementwise):
-    """The real number of an input code: values[c, q - first] = q * scale[c] + offset[c], rounded once to
-    float32.
+    """The real number of an input code: values[c, q - first] = q * scale[c] + offset[c].
 
-    Stands at the front of a chain on a declared domain; float64 scale and offset (1,) or (C,).
+    Rounded once to float32. Stands at the front of a chain on a declared domain. float64 scale and offset,
+    (1,) or (C,).
     """
 
     values: Array
@@ -96,5 +95,5 @@ def _domain_value(op: DomainValue, codes: Array) -> Array:
 def _refuse_nan(chain: Chain, x: Array, y: Array) -> None:
     if np.isnan(y).any():
         at = np.unravel_index(np.isnan(y).argmax(), y.shape)
-        where = f"node {chain[-1].name!r}"
-        raise BnncError.at(where, f"not a number for the reachable value {x[at]} (channel {at[-1]})")
+        what = f"not a number for the reachable value {x[at]} (channel {at[-1]})"
+        raise chain[-1].refusal(what, "clip what it reads to where it is defined")

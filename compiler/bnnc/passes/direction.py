@@ -18,9 +18,7 @@ _INCREASING = (
 
 
 def direction(chain: Chain, channels: int) -> Array:
-    """int8 (channels,): +1 where the chain never decreases, -1 where it never increases, 0 where neither is
-    known.
-    """
+    """int8 (channels,): +1 where the chain never decreases, -1 where it never increases, else 0 (unknown)."""
     sense = np.ones(channels, np.int8)
     for op in chain:
         sense = sense * np.broadcast_to(_op_direction(op), (channels,))

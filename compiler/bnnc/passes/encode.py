@@ -49,14 +49,14 @@ def encode_chain(x: Input, chain: Chain) -> Quantized:
     grid = unit(chain)
     if quantizer is None or grid is None:
         raise BnncError.at(f"input {x.name!r}", "real numbers reach a layer without a quantizer", REMEDY)
-    where = f"node {quantizer.name!r}"
+    where = quantizer.where
     rows = x.shape[0] if any(per_channel(op, c) for op in chain for c in op.constants.values()) else 1
     if not (direction(chain, rows) == 1).all():
         raise BnncError.at(
             where, f"input {x.name!r} reaches it through a function that does not increase", REMEDY
         )
     steps, reject = _take_out_zero(_float_steps(chain, rows), quantizer)
-    codes, scale = grid_codes(steps, grid, quantizer.name)
+    codes, scale = grid_codes(steps, grid, where)
     encoder = _encoder(x, codes, scale, reject, where)
     direct = len(chain) == 1 and isinstance(quantizer, src.Quant | src.QuantizeLinear)
     return Quantized(replace(encoder, name=quantizer.name, is_domain=direct), scale)

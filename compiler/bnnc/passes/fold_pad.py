@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bnnc.errors import BnncError
 from bnnc.ir import source_ops as src
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.op import Op
@@ -15,8 +14,7 @@ from bnnc.passes.chain import evaluate
 
 @dataclass(frozen=True)
 class FoldPad:
-    """Before: Pad -> elementwise .. -> Conv. After: elementwise .. -> Conv with larger pads and the padded
-    number.
+    """Before: Pad -> elementwise .. -> Conv. After: elementwise .. -> Conv that pads with the number itself.
 
     A pad in front of elementwise operations moves behind them with the number that they make of it.
     Applies where that is one number for all channels; what cannot be folded is refused.
@@ -25,15 +23,14 @@ class FoldPad:
     name: str = "fold-pad"
 
     def run(self, graph: Graph) -> Graph:
+        """BnncError for a pad that stays; `graph` itself when it is lowered already."""
         if graph.level != Level.SOURCE:
             return graph
         folded = graph.rewrite(_fold)
         for op in folded.ops:
             if isinstance(op, src.Pad):
-                raise BnncError.at(
-                    f"node {op.name!r} (Pad)",
-                    f"padding with {op.value:g} cannot move into a convolution behind it",
-                )
+                what = f"padding with {op.value:g} cannot move into a convolution behind it"
+                raise op.refusal(what, "write it as the pads of that convolution")
         return folded
 
 

@@ -15,8 +15,7 @@ DISCRETIZERS = (
 
 
 def domain_affine(chain: Chain) -> tuple[float, Array] | None:
-    """(scale, shift) of a chain that is x = (q + shift) * scale in real arithmetic; shift float64 (1,) or
-    (C,).
+    """(scale, shift) of a chain that is x = (q + shift) * scale in real arithmetic; shift float64 (1 or C,).
 
     None unless it is a domain of one scale, followed by arithmetic with single numbers.
     """
@@ -78,7 +77,7 @@ def _grid(op: Op) -> Array | None:
         case src.Select():
             return _select_grid(op)
         case _:
-            return np.float32(1) * np.ones((), np.float32)
+            return np.ones((), np.float32)
 
 
 def _select_grid(op: src.Select) -> Array | None:
@@ -90,9 +89,7 @@ def _select_grid(op: src.Select) -> Array | None:
 
 
 def _common_step(a: np.float32, b: np.float32) -> Array | None:
-    """The larger of two numbers' shared step: one divides the other, or their halves do, or both are
-    integers.
-    """
+    """A step that both numbers are multiples of: one of them, half the smaller one, or 1; else None."""
     big, small = max(abs(a), abs(b)), min(abs(a), abs(b))
     if big == 0:
         return np.array(1, np.float32)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from bnnc.errors import BnncError
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import Input
 from bnnc.ir.elem import I32, Elem, smallest_elem
@@ -32,7 +31,7 @@ class Lowering:
     def conv(self, op: src.Conv, value: Value) -> Value:
         """Accumulators of a convolution; their scale begins the next chain."""
         if value.order != "chw" and not value.in_source_layout:
-            raise BnncError.at(f"node {op.name!r} (Conv)", "reads a channels-last map", "transpose it first")
+            raise op.refusal("reads a channels-last map", "transpose it first")
         return self._layer(op, value, op.weights.transpose(0, 2, 3, 1))
 
     def dense(self, op: src.Dense, value: Value) -> Value:
@@ -53,8 +52,8 @@ class Lowering:
         while first_pool(value.chain) is not None:
             value = pool_root(value)
         if value.is_flat:
-            raise BnncError.at(f"node {op.name!r}", "ranks a map", "flatten it behind a dense layer")
-        return TopK(op.name, _ranked(op.name, value.root, value.functions), op.k)
+            raise op.refusal("ranks a map", "flatten it behind a dense layer")
+        return TopK(op.name, _ranked(op, value.root, value.functions), op.k)
 
     def _layer(self, op: src.Conv | src.Dense, value: Value, weights: Array) -> Value:
         """weights (O, kh, kw, C/groups)."""
@@ -70,9 +69,8 @@ class Lowering:
     def _scaled_inputs(self, op: src.Conv | src.Dense, weights: Array, scale: Array) -> Array:
         """An activation scale a channel cannot leave the sum: it goes into the weights, which become real."""
         if isinstance(op, src.Conv) and op.groups > 1:
-            raise BnncError.at(
-                f"node {op.name!r}", "a grouped layer reads activations with a scale per channel"
-            )
+            what = "a grouped layer reads activations with a scale per channel"
+            raise op.refusal(what, "quantize them with one scale for all channels")
         self.made.notes.append(f"node {op.name!r}: activation scales per channel multiplied into the weights")
         return (weights * scale).astype(np.float32)
 
@@ -88,9 +86,7 @@ class Lowering:
         conv = Conv2d(op.name, x, whole.codes, smallest_elem(whole.codes), **geometry)
         reach = reachable(conv)
         if not I32.holds(*reach.hull()):
-            raise BnncError.at(
-                f"node {op.name!r}", f"sums reach {reach.hull()}, more than 32 bits", "use fewer bits"
-            )
+            raise op.refusal(f"sums reach {reach.hull()}, more than 32 bits", "use fewer bits")
         return Value(conv, _rescaling(op, whole, step, shift), op.type.shape)
 
 
@@ -99,9 +95,8 @@ def _geometry(op: src.Conv | src.Dense, step: float, shift: Array) -> dict[str, 
         return {}
     pad = op.pad_value / step - float(shift[0])
     if any(op.pads) and pad != round(pad):
-        raise BnncError.at(
-            f"node {op.name!r}", f"padding with {op.pad_value} is no integer multiple of step {step:g}"
-        )
+        what = f"padding with {op.pad_value} is no integer multiple of step {step:g}"
+        raise op.refusal(what, "pad behind the quantizer, with 0 or another multiple of its scale")
     shape = {"strides": op.strides, "pads": op.pads, "dilations": op.dilations, "groups": op.groups}
     return {**shape, "pad_value": round(pad) if any(op.pads) else 0}
 
@@ -134,7 +129,7 @@ def _dense_kernel(weights: Array, value: Value) -> Array:
     return weights.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
 
 
-def _ranked(name: str, root: Op, chain: Chain) -> Op:
+def _ranked(op: src.ArgTopK, root: Op, chain: Chain) -> Op:
     """Integers in the order of the chain's float32 results, ties included.
 
     Those of the root themselves where one chain serves all channels and never gives two of them the same
@@ -142,15 +137,14 @@ def _ranked(name: str, root: Op, chain: Chain) -> Op:
     """
     reach = reachable(root)
     if reach.n_values * len(reach.lo) > MAX_RANKED_VALUES:
-        raise BnncError.at(
-            f"node {name!r}", f"ranks {reach.n_values} values in {len(reach.lo)} channels", "leave it out"
-        )
+        what = f"ranks {reach.n_values} values in {len(reach.lo)} channels, which is too many"
+        raise op.refusal(what, "end the network in front of it")
     x = [np.arange(lo, hi + 1, reach.step) for lo, hi in zip(reach.lo, reach.hi, strict=True)]
     results = [evaluate_pairs(chain, values, np.full(len(values), c)) for c, values in enumerate(x)]
     levels, rank = np.unique(np.concatenate(results), return_inverse=True)
     if _is_order(np.concatenate(x), rank):
         return root
-    return _rank_table(name, root, reach, np.split(rank, np.cumsum([len(v) for v in x])[:-1]), len(levels))
+    return _rank_table(op.name, root, reach, np.split(rank, np.cumsum([len(v) for v in x])[:-1]), len(levels))
 
 
 def _is_order(x: Array, rank: Array) -> bool:

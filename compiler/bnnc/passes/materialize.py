@@ -21,6 +21,7 @@ from bnnc.passes.ranges import reachable
 from bnnc.passes.value import Links, Value, settle
 
 ONE = np.ones((), np.float32)
+POOL_FIRST = "put the pool in front of the function"
 
 
 @dataclass
@@ -123,11 +124,10 @@ def plain_scale(chain: Chain) -> Array | None:
 
 
 def pool_root(value: Value) -> Value:
-    """The value with its first max pool done on the integers of its root, where the chain before it never
-    decreases.
+    """The value with its first max pool done on the integers of its root.
 
-    Channels where it never increases are turned round first: their weights change sign, and so does the
-    chain.
+    That is right where the chain before it never decreases. Channels where it never increases are turned
+    round first: their weights change sign, and so does the chain.
     """
     pool = first_pool(value.chain)
     assert pool is not None
@@ -137,22 +137,19 @@ def pool_root(value: Value) -> Value:
     sense = direction(functions, value.root.type.shape[-1])
     root, turn = value.root, tuple[src.Elementwise, ...]()
     if (sense == 0).any():
-        raise BnncError.at(f"node {link.name!r} (MaxPool)", "pools a function that neither rises nor falls")
+        raise link.refusal("pools a function that neither rises nor falls", POOL_FIRST)
     if (sense < 0).any():
-        root, turn = _turned(root, sense, link.name)
+        root, turn = _turned(root, sense, link)
     pooled = _max_pool(link, root)
-    height, width, channels = pooled.type.shape
     return replace(value, root=pooled, chain=(*turn, *before, *value.chain[pool + 1 :]))
 
 
-def _turned(root: Op, sense: Array, name: str) -> tuple[Op, Chain]:
+def _turned(root: Op, sense: Array, link: src.MaxPool) -> tuple[Op, Chain]:
     if not isinstance(root, Conv2d):
-        raise BnncError.at(
-            f"node {name!r} (MaxPool)", "pools a falling function of something that is no convolution"
-        )
+        raise link.refusal("pools a falling function of something that is no convolution", POOL_FIRST)
     weights = root.weights * sense[:, None, None, None].astype(root.weights.dtype)
     turned = replace(root, weights=weights, weight_elem=smallest_elem(weights))
-    return turned, (src.Mul(name, Input("", sense.shape), sense.astype(np.float32)),)
+    return turned, (src.Mul(link.name, Input("", sense.shape), sense.astype(np.float32)),)
 
 
 def _max_pool(link: src.MaxPool, x: Op) -> Op:

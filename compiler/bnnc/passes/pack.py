@@ -28,6 +28,7 @@ class PackBits:
     name: str = "pack"
 
     def run(self, graph: Graph) -> Graph:
+        """The packed graph; a packed one stays what it is."""
         layouts, done = _Layouts(), dict[Op, Op]()
         for op in graph.ops:
             done[op] = self._lower(op, tuple(done[operand] for operand in op.operands), layouts)
@@ -57,11 +58,13 @@ class _Layouts:
     _plain: dict[Op, Op] = field(default_factory=dict)
 
     def packed(self, op: Op) -> Op:
+        """The value as bit planes."""
         if isinstance(op.type, Packed):
             return op
         return self._packed.setdefault(op, Pack(op.name, op))
 
     def plain(self, op: Op) -> Op:
+        """The value as a plain map."""
         if not isinstance(op.type, Packed):
             return op
         return self._plain.setdefault(op, Unpack(op.name, op))

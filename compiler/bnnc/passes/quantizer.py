@@ -30,31 +30,30 @@ class Quantized:
 
 
 def quantize(root: Op, chain: Chain) -> Quantized | None:
-    """The chain on the integers of `root` as a step function to integers; None if its results lie on no known
-    grid.
+    """The chain on the integers of `root` as a step function to integers.
+
+    None if its results lie on no known grid.
     """
     grid = unit(chain)
     if grid is None:
         return None
-    name = chain[-1].name
     steps = chain_steps(root, chain)
     _refuse_zero_sign(chain, steps)
-    codes, scale = grid_codes(steps, grid, name)
-    return Quantized(step_op(name, root, codes, scale), scale)
+    codes, scale = grid_codes(steps, grid, chain[-1].where)
+    return Quantized(step_op(chain[-1].name, root, codes, scale), scale)
 
 
 def chain_steps(root: Op, chain: Chain) -> Steps:
     """Where the chain's float32 results change over the reachable values of `root`."""
     reach = reachable(root)
-    where = f"node {chain[-1].name!r}"
     known = monotone(chain, len(reach.lo))
-    return find_steps(lambda x, c: evaluate_pairs(chain, x, c), reach, known, where)
+    return find_steps(lambda x, c: evaluate_pairs(chain, x, c), reach, known, chain[-1].where)
 
 
-def grid_codes(steps: Steps, grid: Array, name: str) -> tuple[Steps, Array]:
+def grid_codes(steps: Steps, grid: Array, where: str) -> tuple[Steps, Array]:
     """The steps with float values replaced by the integers n of value = n * scale, and the scale.
 
-    A factor that all integers share goes into the scale.
+    A factor that all integers share goes into the scale. `where` names the operation in errors.
     """
     per_start = np.broadcast_to(grid, steps.start.shape).astype(np.float64)
     start, value = steps.start / per_start, steps.value / per_start[steps.channel]
@@ -63,7 +62,7 @@ def grid_codes(steps: Steps, grid: Array, name: str) -> tuple[Steps, Array]:
     if (abs(ratios - codes) > GRID_TOLERANCE * np.maximum(1, abs(ratios))).any():
         worst = abs(ratios - codes).argmax()
         raise BnncError.at(
-            f"node {name!r}",
+            where,
             f"gives {steps.values()[worst]:g}, which is no multiple of its quantization step",
             "bounds behind a quantizer (Clip, Add) have to be multiples of its scale",
         )
@@ -84,8 +83,7 @@ def _refuse_zero_sign(chain: Chain, steps: Steps) -> None:
     where = f"channel {steps.channel[zero_value][0]}, accumulator {steps.cut[zero_value][0]}"
     if not zero_value.any():
         where = f"channel {zero_start.argmax()}, the smallest accumulator"
-    raise BnncError.at(
-        f"node {sign.name!r} (Sign)",
+    raise sign.refusal(
         f"an exact 0 is reachable in front of it ({where}), and Sign(0) is 0, neither +1 nor -1",
         "use BipolarQuant, or a compare + Where, which say what 0 becomes",
     )
@@ -108,8 +106,7 @@ def step_op(name: str, root: Op, steps: Steps, scale: Array) -> Op:
     jumps = np.zeros((len(counts), most), np.int64)
     row = np.arange(len(steps.channel)) - np.repeat(np.cumsum(counts) - counts, counts)
     cuts[steps.channel, row] = steps.cut
-    before = np.where(row > 0, np.roll(steps.value, 1), steps.start[steps.channel])
-    jumps[steps.channel, row] = steps.value - before
+    jumps[steps.channel, row] = steps.jumps()
     return Threshold(
         name, root, steps.start.astype(np.int32), cuts.astype(np.int32), jumps.astype(np.int32), scale, elem
     )
@@ -125,6 +122,7 @@ class _Window:
 
     @property
     def size(self) -> int:
+        """Entries of a table over the window."""
         return len(self.first) * self.width
 
 
@@ -144,10 +142,6 @@ def _table(steps: Steps, window: _Window) -> Array:
     """(C, width): the value at first + (index << shift)."""
     jumps = np.zeros((len(window.first), window.width), np.int64)
     jumps[:, 0] = steps.start
-    first_of_channel = (
-        np.r_[True, steps.channel[1:] != steps.channel[:-1]] if len(steps.channel) else np.zeros(0, bool)
-    )
-    before = np.where(first_of_channel, steps.start[steps.channel], np.roll(steps.value, 1))
     index = (steps.cut - window.first[steps.channel]) >> window.shift
-    np.add.at(jumps, (steps.channel, index), steps.value - before)
+    np.add.at(jumps, (steps.channel, index), steps.jumps())
     return np.cumsum(jumps, axis=1)

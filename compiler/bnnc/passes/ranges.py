@@ -26,6 +26,7 @@ class Range:
         return int(((self.hi - self.lo) // self.step).max()) + 1
 
     def hull(self) -> tuple[int, int]:
+        """The smallest and the largest value of all channels."""
         return int(self.lo.min()), int(self.hi.max())
 
 
@@ -34,9 +35,9 @@ def reachable(op: Op) -> Range:
     channels = op.type.shape[-1]
     match op:
         case EncodeInput():
-            return _uniform(op.first, op.first + op.cuts.shape[1] * (2 if op.elem == B1_PM else 1), channels)
+            return _uniform(op.first, op.last, channels)
         case Threshold():
-            return _levels(op)
+            return Range(op.levels.min(axis=1), op.levels.max(axis=1))
         case Table():
             return Range(op.table.min(axis=1).astype(np.int64), op.table.max(axis=1).astype(np.int64))
         case Conv2d():
@@ -54,11 +55,6 @@ def reachable(op: Op) -> Range:
 
 def _uniform(lo: int, hi: int, channels: int) -> Range:
     return Range(np.full(channels, lo, np.int64), np.full(channels, hi, np.int64))
-
-
-def _levels(op: Threshold) -> Range:
-    levels = np.cumsum(np.hstack([op.base[:, None], op.jumps]), axis=1, dtype=np.int64)
-    return Range(levels.min(axis=1), levels.max(axis=1))
 
 
 def _conv(op: Conv2d) -> Range:

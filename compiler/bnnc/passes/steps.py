@@ -1,6 +1,4 @@
-"""Step functions: where a chain changes over the reachable integers, found by evaluating it, never by
-algebra.
-"""
+"""Step functions: where a chain changes over the reachable integers, found by evaluating it."""
 
 from __future__ import annotations
 
@@ -35,6 +33,13 @@ class Steps:
     def values(self) -> Array:
         """Every value that is taken, in no order."""
         return np.concatenate([self.start, self.value])
+
+    def jumps(self) -> Array:
+        """What each step adds to the value before it."""
+        is_first = np.append(True, self.channel[1:] != self.channel[:-1])[: len(self.channel)]
+        before = np.where(is_first, self.start[self.channel], np.roll(self.value, 1))
+        difference: Array = self.value - before
+        return difference
 
 
 class Monotone(Enum):

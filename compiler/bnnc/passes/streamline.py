@@ -35,6 +35,7 @@ class Streamline:
     name: str = "streamline"
 
     def run(self, graph: Graph) -> Graph:
+        """BnncError with all findings; `graph` itself when it is lowered already."""
         if graph.level != Level.SOURCE:
             return graph
         walk = _Walk(self.domain, Materializer())
@@ -43,15 +44,14 @@ class Streamline:
 
 
 class _Walk:
-    """One visit to every source operation, operands first. A `Value` is still open; an `Op` belongs to the
-    tail.
-    """
+    """One visit to every source operation, operands first: a `Value` is open, an `Op` belongs to the tail."""
 
     def __init__(self, domain: InputDomain | None, made: Materializer) -> None:
         self.domain, self.made, self.lowering = domain, made, Lowering(made)
         self.done: dict[Op, Value | Op] = {}
 
     def run(self, graph: Graph) -> Op:
+        """The lowered result of the graph."""
         findings = list[Finding]()
         for op in graph.ops:
             if all(operand in self.done for operand in op.operands):
@@ -79,11 +79,8 @@ class _Walk:
                 return op.with_operands(self._finished(op.operands[0]))
             case Reshape():
                 return Reshape(op.name, self._finished(op.operands[0]), op.type.shape)
-        raise BnncError.at(
-            f"node {op.name!r} ({type(op).__name__})",
-            "stands behind a Softmax or an ArgMax, which end a network",
-            "cut the model in front of it",
-        )
+        what = "stands behind a Softmax or an ArgMax, which end a network"
+        raise op.refusal(what, "cut the model in front of it")
 
     def _on_value(self, op: Op, value: Value) -> Value | Op:
         match op:
@@ -106,7 +103,7 @@ class _Walk:
             case src.ArgTopK():
                 indices = self.lowering.top_k(op, value)
                 return Cast(op.name, Reshape(op.name, indices, op.type.shape), I64)
-        raise BnncError.at(f"node {op.name!r} ({op.mnemonic()})", "is not supported at this place")
+        raise op.refusal("is not supported at this place", "cut the model in front of it")
 
     def _input(self, op: Input) -> Value:
         if self.domain is None:

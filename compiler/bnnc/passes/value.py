@@ -1,6 +1,4 @@
-"""What the streamlining pass knows of a source value: integers, and the chain that makes real numbers of
-them.
-"""
+"""What "streamline" knows of a source value: integers, and the chain that makes real numbers of them."""
 
 from __future__ import annotations
 
@@ -83,8 +81,7 @@ def reshape(value: Value, op: Reshape) -> Value:
     same_map = op.shape == (channels, height, width) and value.order == "chw"
     if one_pixel or flat or same_map:
         return replace(settle(value), shape=op.shape)
-    raise BnncError.at(
-        f"node {op.name!r} (Reshape)",
+    raise op.refusal(
         f"{op.x.type} to {op.shape} splits or joins channels",
         "only flattening a map and adding or removing axes of size 1 are supported",
     )
@@ -112,8 +109,7 @@ def transpose(value: Value, op: src.Transpose) -> Value:
     moves: dict[tuple[str, tuple[int, ...]], str] = {("chw", (1, 2, 0)): "hwc", ("hwc", (2, 0, 1)): "chw"}
     target = moves.get((value.order, op.perm))
     if target is None or value.in_source_layout:
-        raise BnncError.at(
-            f"node {op.name!r} (Transpose)",
+        raise op.refusal(
             f"permutation {op.perm} moves data between channels and pixels",
             "transpose only between channels-first and channels-last",
         )
@@ -151,9 +147,7 @@ def append(value: Value, op: Elementwise) -> Value:
 def _append_checked(value: Value, op: Elementwise) -> Value:
     varies = any(per_channel(op, c) for c in op.constants.values())
     if varies and value.order == "hwc":
-        raise BnncError.at(
-            f"node {op.name!r}", "per-channel arithmetic on a channels-last map", "transpose it first"
-        )
+        raise op.refusal("per-channel arithmetic on a channels-last map", "transpose it first")
     return replace(value, chain=(*value.chain, op))
 
 
@@ -177,7 +171,8 @@ def _per_map_channel(op: Elementwise, shape: tuple[int, int], order: str) -> Ele
 def _unroll(value: Value) -> Value:
     """A flattened map as a vector (1, 1, F) in the source's order: every element is a channel of its own."""
     if any(isinstance(link, src.MaxPool) for link in value.chain):
-        raise BnncError.at(f"node {value.chain[-1].name!r}", "max pooling in front of per-element arithmetic")
+        what = "max pooling in front of arithmetic that differs from pixel to pixel"
+        raise value.chain[-1].refusal(what, "use one constant for all pixels of a channel")
     height, width, channels = value.map_shape
     pixels = height * width
     if value.order == "chw":

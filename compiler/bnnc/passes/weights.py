@@ -13,8 +13,9 @@ MAX_WEIGHT = 127
 
 @dataclass(frozen=True)
 class IntegerWeights:
-    """weight = codes * scale; codes int (O, ..), scale float32 () or (O,). `note` says what rounding them
-    cost, or is empty where they are exact.
+    """weight = codes * scale; codes int8 (O, ..), scale float32 () or (O,).
+
+    `note` says what rounding them cost, or is empty where they are exact.
     """
 
     codes: Array
@@ -23,9 +24,7 @@ class IntegerWeights:
 
 
 def integer_weights(weights: Array, scale: Array) -> IntegerWeights:
-    """Weights (O, ..), real numbers or a quantizer's codes, times `scale` (() or (O,)), as integers of 8
-    bits.
-    """
+    """Weights (O, ..), real numbers or a quantizer's codes, times `scale` (() or (O,)), in 8 bits."""
     if np.issubdtype(weights.dtype, np.integer):
         if weights.min() >= -MAX_WEIGHT - 1 and weights.max() <= MAX_WEIGHT:
             return IntegerWeights(weights.astype(np.int8), scale)
@@ -33,7 +32,7 @@ def integer_weights(weights: Array, scale: Array) -> IntegerWeights:
     exact = _on_grid(weights)
     if exact is None:
         return _rounded(weights * _rows(scale, weights.ndim))
-    return IntegerWeights(exact.codes, np.asarray(_per_output(exact.scale, scale), np.float32))
+    return IntegerWeights(exact.codes, np.asarray(exact.scale * scale, np.float32))
 
 
 def _on_grid(weights: Array) -> IntegerWeights | None:
@@ -74,10 +73,6 @@ def _rounded(weights: Array) -> IntegerWeights:
         f"real weights as 8-bit integers per output: error at most {error.max():.3g}, mean {error.mean():.3g}"
     )
     return IntegerWeights(codes, scale, note)
-
-
-def _per_output(step: Array, scale: Array) -> Array:
-    return np.asarray(step, np.float32) * np.asarray(scale, np.float32)
 
 
 def _rows(scale: Array, ndim: int) -> Array:

@@ -32,8 +32,7 @@ def _compare(op: Threshold, x: Array) -> Array:
 
 
 def _search(op: Threshold, x: Array) -> Array:
-    jumps = np.hstack([np.zeros_like(op.base)[:, None], op.jumps])
-    levels = (op.base[:, None] + np.cumsum(jumps, axis=1)).astype(op.elem.dtype)
+    levels = op.levels.astype(op.elem.dtype)
     y = np.empty(x.shape, op.elem.dtype)
     for channel, cuts in enumerate(op.cuts):
         y[..., channel] = levels[channel][np.searchsorted(cuts, x[..., channel], side="right")]

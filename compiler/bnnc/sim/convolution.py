@@ -14,9 +14,7 @@ from bnnc.ir.packed_ops import BitConv2d, PackedConv, XnorConv2d
 from bnnc.sim.bits import plane_offset, plane_weights, weight_values
 from bnnc.sim.windows import Geometry, sum_inside, taps
 
-CACHED_PRODUCTS = (
-    1 << 15
-)  # words of one tap's products: with their counts they stay in the second-level cache
+CACHED_PRODUCTS = 1 << 15  # words of one tap's products: they and their counts stay in the L2 cache
 
 
 def xnor_conv2d(op: XnorConv2d, x: Array) -> Array:

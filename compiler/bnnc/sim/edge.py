@@ -45,9 +45,8 @@ def encode_floats(encoder: EncodeInput, x: Array) -> Array:
         _refuse(x, (x >= low) & (x < high), "which the network's first quantizer maps to none of its codes")
     steps = _steps_reached(encoder.cuts, x)
     if encoder.values.size:
-        _check_values(encoder.values, x, steps)
-    unit = 2 if encoder.elem == B1_PM else 1
-    return (encoder.first + unit * steps).astype(encoder.elem.dtype)
+        _check_values(encoder, x, steps)
+    return (encoder.first + encoder.unit * steps).astype(encoder.elem.dtype)
 
 
 def decode(graph: Graph, raw: Array) -> Array:
@@ -91,20 +90,25 @@ def _checked_codes(encoder: EncodeInput, x: Array) -> Array:
     if not encoder.is_domain:
         remedy = "give float32 numbers, or declare the integers with --input-domain"
         raise BnncError.at("input", f"holds {x.dtype}, but the network has no integer input domain", remedy)
-    last = encoder.first + (2 if encoder.elem == B1_PM else encoder.cuts.shape[1])
-    bad = (x < encoder.first) | (x > last)
+    bad = (x < encoder.first) | (x > encoder.last)
     if encoder.elem == B1_PM:
         bad |= x == 0
-    _refuse(x, bad, f"which is no {encoder.elem} code from {encoder.first} to {last}")
+    _refuse(x, bad, f"which is no {encoder.elem} code from {encoder.first} to {encoder.last}")
     return x.astype(encoder.elem.dtype)
 
 
-def _check_values(values: Array, x: Array, steps: Array) -> None:
+def value_tolerance(encoder: EncodeInput) -> Array:
+    """float64 (1 or C,): how far x may lie from the value of its code, a share of the smallest step."""
+    values = encoder.values.astype(np.float64)
+    gaps: Array = np.diff(values, axis=1).min(axis=1) if values.shape[1] > 1 else np.ones(len(values))
+    return VALUE_TOLERANCE * gaps
+
+
+def _check_values(encoder: EncodeInput, x: Array, steps: Array) -> None:
     """Refuse what is not a value of the declared domain (rows of `values` ascend)."""
-    wide = values.astype(np.float64)
+    values = encoder.values
     row = _along_channels(np.arange(len(values)), x)
-    gaps = np.diff(wide, axis=1).min(axis=1) if values.shape[1] > 1 else np.ones(len(values))
-    bad = np.abs(x - wide[row, steps]) > VALUE_TOLERANCE * gaps[row]
+    bad = np.abs(x - values.astype(np.float64)[row, steps]) > value_tolerance(encoder)[row]
     if bad.any():
         index = tuple(np.argwhere(bad)[0])
         known = values[np.broadcast_to(row, x.shape)[index]]

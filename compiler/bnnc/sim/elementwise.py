@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bnnc.ir import source_ops as src
+from bnnc.ir.codes import ROUNDINGS
 from bnnc.ir.op import Array
 from bnnc.sim import transcendental
 
@@ -113,25 +114,6 @@ def _steps_reached(x: Array, thresholds: Array) -> Array:
         count += x >= threshold
     return count
 
-
-def _half_up(x: Array) -> Array:
-    return np.sign(x) * np.floor(np.abs(x) + np.float32(0.5))
-
-
-def _half_down(x: Array) -> Array:
-    return np.sign(x) * np.ceil(np.abs(x) - np.float32(0.5))
-
-
-ROUNDINGS: dict[str, Callable[[Array], Array]] = {
-    "ROUND": np.rint,
-    "HALF_EVEN": np.rint,
-    "CEIL": np.ceil,
-    "FLOOR": np.floor,
-    "UP": lambda x: np.sign(x) * np.ceil(np.abs(x)),
-    "DOWN": np.trunc,
-    "HALF_UP": _half_up,
-    "HALF_DOWN": _half_down,
-}
 
 _COMPARE: dict[str, Callable[[Array, Array], Array]] = {
     ">=": np.greater_equal,

@@ -34,7 +34,7 @@ def packed_max_pool2d(op: PackedMaxPool2d, x: Array) -> Array:
 
 
 def _reduce(combine: np.ufunc, op: Pool, x: Array, neutral: int) -> Array:
-    """`combine` over the taps inside the map of x (n, H, W, ...); every window has one (`check_pool`)."""
+    """`combine` over the taps inside the map of x (n, H, W, ...); every window has one (`pooled_map`)."""
     height, width, _ = map_shape(op.x)
     window = Geometry((height, width), op.kernel, op.strides, op.pads)
     y = np.full((len(x), *window.output, *x.shape[3:]), neutral, x.dtype)

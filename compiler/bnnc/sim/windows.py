@@ -23,6 +23,7 @@ class Geometry:
 
     @property
     def output(self) -> Pair:
+        """(OH, OW)."""
         return output_map(self.size, self.kernel, self.strides, self.dilations, self.pads)
 
 

@@ -8,7 +8,7 @@ from bnnc.frontends.node import Node
 from bnnc.frontends.nodes.shapes import reshaped
 from bnnc.frontends.values import Value
 from bnnc.ir import source_ops as s
-from bnnc.ir.op import Op
+from bnnc.ir.op import Op, tensor_of
 
 
 def softmax(make: Callable[[str, Op], Op]) -> Callable[[Node], Value]:
@@ -21,7 +21,7 @@ def softmax(make: Callable[[str, Op], Op]) -> Callable[[Node], Value]:
             axis = node.axis(1, rank)
             alike = axis >= 1 and all(n == 1 for n in shape[: axis - 1])
             node.require(alike, f"axis {axis} of {x.type}: more than one distribution a sample")
-            size = x.type.size if hasattr(x.type, "size") else 0
+            size = tensor_of(x).size
         else:
             size = _length(node, x, node.axis(-1, rank))
         return reshaped(

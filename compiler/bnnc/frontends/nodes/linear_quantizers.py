@@ -14,6 +14,7 @@ from bnnc.frontends.node import Node
 from bnnc.frontends.nodes.quantizers import quantized
 from bnnc.frontends.values import Const, Levels, Value
 from bnnc.ir import source_ops as s
+from bnnc.ir.codes import code_range
 from bnnc.ir.op import Array, Op
 
 
@@ -108,8 +109,7 @@ def _range(node: Node, dtype: np.dtype[np.generic]) -> tuple[int, int]:
     match = re.fullmatch(r"(u?)int(2|4|8|16)", dtype.name)
     if match is None:
         raise node.refusal(f"quantizes to {dtype.name}", "integers of 2, 4, 8 or 16 bits are supported")
-    bits = int(match[2])
-    return (0, 2**bits - 1) if match[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return code_range(int(match[2]), signed=not match[1])
 
 
 CONVERTERS = {"QuantizeLinear": quantize_linear, "DequantizeLinear": dequantize_linear}

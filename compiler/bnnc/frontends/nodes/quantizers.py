@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from bnnc.frontends.broadcast import channel_constant
-from bnnc.frontends.formulas import ROUNDINGS, Grid, bipolar_codes, quant_codes, trunc
+from bnnc.frontends.formulas import Grid, bipolar_codes, quant_codes, trunc
 from bnnc.frontends.node import Node
 from bnnc.frontends.values import Const, Value, drop_uniform_axes, f32
 from bnnc.ir import source_ops as s
+from bnnc.ir.codes import ROUNDINGS
 from bnnc.ir.edge_ops import Reshape
 from bnnc.ir.op import Array, Op
 
