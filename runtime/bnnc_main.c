@@ -258,15 +258,23 @@ static bool stream(FILE *in, const struct bnnc_npy *npy, FILE *out, const struct
     return true;
 }
 
+/* `is_new`: the file was not there before. */
+static FILE *open_output(const char *path, bool *is_new) {
+    FILE *const out = fopen(path, "wbx");
+    *is_new = out != NULL;
+    return *is_new ? out : fopen(path, "wb");
+}
+
 static bool to_output(FILE *in, const struct bnnc_npy *npy, const struct options *options) {
     if (is_stream(options->output)) return stream(in, npy, stdout, options);
     if (strcmp(options->input, options->output) == 0)
         return fail("%s: the output would replace the input", options->output);
-    FILE *const out = fopen(options->output, "wb");
+    bool is_new;
+    FILE *const out = open_output(options->output, &is_new);
     if (out == NULL) return fail("%s: cannot write (%s)", options->output, strerror(errno));
     bool good = stream(in, npy, out, options);
     if (fclose(out) != 0 && good) good = fail("%s: cannot write (%s)", options->output, strerror(errno));
-    if (!good) remove(options->output);
+    if (!good && is_new) remove(options->output); /* not a device */
     return good;
 }
 

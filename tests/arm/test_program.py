@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import shutil
 import subprocess
@@ -166,7 +165,15 @@ def test_the_input_is_not_overwritten(tiny_program: Built, tmp_path: Path) -> No
     assert x.read_bytes() == before
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_what_was_there_before_is_not_taken_away(tiny_program: Built, tmp_path: Path) -> None:
+    """The output may be a device, which root could remove."""
+    x, y = save(tmp_path / "x.npy", np.full_like(reals(tiny_program.graph), np.nan)), tmp_path / "y.npy"
+    y.touch()
+    assert "not a number" in tiny_program.error("--input", x, "--output", y)
+    assert y.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full here")
 def test_a_full_disk_is_an_error(tiny_program: Built, tmp_path: Path) -> None:
     x = save(tmp_path / "x.npy", reals(tiny_program.graph, 900))
     link = tmp_path / "full"

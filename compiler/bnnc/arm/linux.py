@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEAP = 0x4000_0000  # the first address that mmap gives
 _NO_BREAK = 0x3000_0000  # brk never moves, so that the C library takes its memory from mmap
 _SUPERVISOR_CALL = 2  # unicorn's number of the exception
-_CREATE, _TRUNCATE = 0o100, 0o1000
+_CREATE, _EXCLUSIVE, _TRUNCATE = 0o100, 0o200, 0o1000
 _PHDR, _PHENT, _PHNUM, _PAGESZ, _RANDOM = 3, 4, 5, 6, 25  # keys of the auxiliary vector
 
 
@@ -139,6 +139,8 @@ class _Kernel:
         name = self._text(path)
         if name not in self.files and not flags & _CREATE:
             return -errno.ENOENT
+        if name in self.files and flags & _EXCLUSIVE:
+            return -errno.EEXIST
         data = self.files.setdefault(name, bytearray())
         if flags & _TRUNCATE:
             data.clear()
