@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from tests.cli.conftest import Bnnc
-from tests.cli.networks import CLASSES, DOMAIN, FEATURES, save_mlp, save_samples
+from tests.cli.networks import CLASSES, DOMAIN, FEATURES, edited, save_mlp, save_samples
 
 
 def answers(bnnc: Bnnc, network: Path, name: str, x: Path, *options: str) -> np.ndarray:
@@ -102,6 +103,20 @@ def test_wrong_options_are_explained(
     result = bnnc("run", model, *options, "--input", samples, "--output", tmp_path / "y.npy", status=1)
     assert message in result.stderr
     assert not (tmp_path / "y.npy").exists()
+
+
+def test_what_is_wrong_with_the_model_is_not_blamed_on_the_samples(
+    bnnc: Bnnc, model: Path, samples: Path, tmp_path: Path
+) -> None:
+    def without_quantizer(changed: onnx.ModelProto) -> None:
+        next(node for node in changed.graph.node if node.name == "fc0").input[0] = "x"
+
+    real = edited(model, without_quantizer)
+    message = "real numbers reach a layer without a quantizer; declare the integers that the device receives"
+    run = ("run", "--on", "sim", "--input", samples, "--output", tmp_path / "y.npy")
+    for command in (run, ("verify", "--data", samples)):
+        stderr = bnnc(*command, real, status=1).stderr
+        assert stderr.startswith(f"bnnc: error: {real}: input 'x': {message}") and stderr.count("\n") == 1
 
 
 def test_an_output_that_cannot_be_written_is_explained(

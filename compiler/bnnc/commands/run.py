@@ -50,8 +50,9 @@ def command(
         if name == "source":
             y = workshop.source().run(x, advance)
         else:
+            graph = opened.graph
             with errors_within(source):
-                codes = edge.encode(opened.graph, x)
+                codes = edge.encode(graph, x)
             y = _run(workshop, name, codes, raw, advance)
         with staged.open("wb") as file:
             np.save(file, y, allow_pickle=False)

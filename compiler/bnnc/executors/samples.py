@@ -52,8 +52,9 @@ def choose_samples(network: Network, data: Path | None, count: int | None, defau
     x = read_samples(data, network.archive.graph.input)[:count]
     if not len(x):
         raise BnncError.at(str(data), "there are no samples in it")
+    graph = network.graph
     with errors_within(data):
-        encode(network.graph, x)
+        encode(graph, x)
     return x
 
 
