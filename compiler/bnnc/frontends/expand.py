@@ -23,7 +23,7 @@ from onnx import (
 
 from bnnc.errors import BnncError, errors_within
 from bnnc.frontends.domains import QONNX_DOMAINS, STANDARD_DOMAINS
-from bnnc.frontends.formulas import Grid
+from bnnc.frontends.formulas import Grid, channel_axis
 from bnnc.frontends.names import Names, label
 from bnnc.frontends.schemas import oldest_equal_opset
 from bnnc.frontends.structure import opset_of, ordered_nodes
@@ -239,8 +239,7 @@ def _threshold_shape(emitter: _Emitter, node: NodeProto) -> tuple[int, ...]:
     rank = emitter.ranks.get(node.input[0])
     if rank is None:
         raise BnncError("the rank of its input is not known")
-    layout = _text(node, "data_layout", "") or {3: "NWC"}.get(rank, "NC")
-    channels = layout.index("C") if "C" in layout else 1
+    channels = channel_axis(_text(node, "data_layout", ""), rank)
     return tuple(-1 if axis == channels else 1 for axis in range(rank))
 
 

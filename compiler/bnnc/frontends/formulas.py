@@ -59,3 +59,9 @@ def linear_codes(x: Array, scale: Array, zero_point: Array, lo: int, hi: int) ->
     with np.errstate(over="ignore"):
         steps = np.round(x / scale).astype(np.float64)
     return np.clip(steps + zero_point, lo, hi).astype(np.int64)
+
+
+def channel_axis(data_layout: str, rank: int) -> int:
+    """The axis of a MultiThreshold that counts channels; without a layout the qonnx package guesses it."""
+    layout = data_layout or {3: "NWC"}.get(rank, "NC")
+    return layout.index("C") if "C" in layout else 1

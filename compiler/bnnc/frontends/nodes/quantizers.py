@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnnc.frontends.broadcast import channel_constant
-from bnnc.frontends.formulas import Grid, bipolar_codes, quant_codes, trunc
+from bnnc.frontends.formulas import Grid, bipolar_codes, channel_axis, quant_codes, trunc
 from bnnc.frontends.node import Node
 from bnnc.frontends.values import Const, Value, drop_uniform_axes, f32
 from bnnc.ir import source_ops as s
@@ -96,10 +96,9 @@ def multi_threshold(node: Node) -> Value:
 
 
 def _threshold_axis(node: Node, x: Op) -> int:
-    """The axis of one sample that counts the channels; the qonnx package guesses it from the rank."""
-    rank = 1 + len(x.type.shape)
-    layout = node.text_attribute("data_layout", "") or {3: "NWC"}.get(rank, "NC")
-    axis = layout.index("C") if "C" in layout else 1
+    """The axis of one sample that counts the channels."""
+    rank, layout = 1 + len(x.type.shape), node.text_attribute("data_layout", "")
+    axis = channel_axis(layout, rank)
     node.require(0 < axis < rank, f"data layout {layout!r} of a tensor of rank {rank}")
     return axis - 1
 
