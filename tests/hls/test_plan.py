@@ -26,7 +26,7 @@ def test_float_input_without_a_domain() -> None:
     assert isinstance(codes, EncodeInput)
     graph = packed("g", layer(rng, Reshape("flat", codes, (1, 1, 6)), "fc", 3, (1, 1), B1_PM, B1_PM))
     with pytest.raises(
-        BnncError, match=r"input 'pixels': .*; declare it, as in --input-domain u8:scale=1/255"
+        BnncError, match=r"input 'pixels': .*; declare them, as in --input-domain u8:scale=1/255"
     ):
         core_chain(graph)
 

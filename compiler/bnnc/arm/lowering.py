@@ -29,7 +29,7 @@ def check(stages: Sequence[Stage], target_name: str) -> None:
     raise_all(
         [
             Finding(
-                f"node {stage.head.name!r} ({stage.head.mnemonic()})",
+                stage.head.where,
                 f"target {target_name} has no kernel for this operation",
                 "use --target hls, or --on sim to run it in the simulator",
             )

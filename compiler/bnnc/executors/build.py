@@ -8,14 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bnnc.errors import BnncError
 from bnnc.executors import cache
 from bnnc.executors.manifest import MANIFEST, file_digests, read_manifest
 from bnnc.executors.registry import BuildTarget, Executor, check_runs_here
 from bnnc.executors.samples import generated_samples
+from bnnc.hls.chain import core_chain
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
-from bnnc.ir.parts import core_input
 from bnnc.sim import simulator
 from bnnc.sim.edge import encode
 
@@ -42,11 +41,9 @@ def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | N
 
 
 def check_buildable(graph: Graph, target: BuildTarget) -> None:
-    """A stream of integers is all that an FPGA gets: nothing compares real numbers in front of it."""
-    if target.kind == "hls" and not core_input(graph).is_domain:
-        what = "nothing says which integers the device receives, and target hls has no float input"
-        remedy = "declare them, as in --input-domain u8:scale=1/255"
-        raise BnncError.at(f"input {graph.input.name!r}", what, remedy)
+    """BnncError for what target hls cannot build, such as real numbers at the input."""
+    if target.kind == "hls":
+        core_chain(graph)
 
 
 def open_built(name: str, graph: Graph, folder: Path, cache_root: Path) -> Executor:

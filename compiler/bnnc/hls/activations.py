@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,24 +35,10 @@ class ActivationText:
     arrays: str
 
 
-@dataclass(frozen=True)
-class StepRows:
-    """A Threshold without what integers lo..hi cannot reach: cuts (C, K), K >= 1, filled up with hi + 1."""
-
-    base: Array
-    cuts: Array
-    jumps: Array
-
-    @property
-    def levels(self) -> Array:
-        return np.cumsum(np.hstack([self.base[:, None], self.jumps]), axis=1)
-
-
 def activation_of(op: Threshold | Table) -> Activation:
     if isinstance(op, Table):
         return Activation(op, lane_of(op.elem), int(op.table.min()), int(op.table.max()))
-    levels = np.cumsum(np.hstack([op.base[:, None], op.jumps]).astype(np.int64), axis=1)
-    return Activation(op, lane_of(op.elem), int(levels.min()), int(levels.max()))
+    return Activation(op, lane_of(op.elem), int(op.levels.min()), int(op.levels.max()))
 
 
 def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) -> ActivationText:
@@ -70,8 +56,11 @@ def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) ->
             return (_search_text if many else _compare_text)(rows, name, lanes, (lo, hi), head)
 
 
-def reachable_steps(op: Threshold, lo: int, hi: int) -> StepRows:
-    """The steps of `op` that integers lo..hi can tell apart; those that all reach go into the base."""
+def reachable_steps(op: Threshold, lo: int, hi: int) -> Threshold:
+    """`op` with the steps that integers lo..hi can tell apart; those that all reach go into the base.
+
+    The cuts are int64 (C, K), K >= 1, filled up with hi + 1.
+    """
     base, rows = op.base.astype(np.int64), []
     for channel, (cuts, jumps) in enumerate(zip(op.cuts.tolist(), op.jumps.tolist(), strict=True)):
         steps: dict[int, int] = {}
@@ -83,11 +72,11 @@ def reachable_steps(op: Threshold, lo: int, hi: int) -> StepRows:
         rows.append([(cut, jump) for cut, jump in steps.items() if jump])
     n_steps = max(1, *(len(row) for row in rows))
     padded = np.array([row + [(hi + 1, 0)] * (n_steps - len(row)) for row in rows], np.int64)
-    return StepRows(base, padded[:, :, 0], padded[:, :, 1])
+    return replace(op, base=base, cuts=padded[:, :, 0], jumps=padded[:, :, 1])
 
 
 def _compare_text(
-    rows: StepRows, name: str, lanes: int, span: tuple[int, int], head: list[str]
+    rows: Threshold, name: str, lanes: int, span: tuple[int, int], head: list[str]
 ) -> ActivationText:
     n_steps = rows.cuts.shape[1]
     jumps = rows.jumps
@@ -120,7 +109,7 @@ def _compare_text(
 
 
 def _search_text(
-    rows: StepRows, name: str, lanes: int, span: tuple[int, int], head: list[str]
+    rows: Threshold, name: str, lanes: int, span: tuple[int, int], head: list[str]
 ) -> ActivationText:
     stages = rows.cuts.shape[1].bit_length()
     missing = 2**stages - 1 - rows.cuts.shape[1]

@@ -30,14 +30,15 @@ def core_chain(graph: Graph) -> list[Op]:
 
 
 def _unsupported(op: Op) -> list[Finding]:
-    where = f"node {op.name!r} ({op.mnemonic()})"
     match op:
         case EncodeInput() if not op.is_domain:
-            what = "a float input without a declared domain has no integers to send to target hls"
-            return [Finding(f"input {op.x.name!r}", what, "declare it, as in --input-domain u8:scale=1/255")]
+            what = "nothing says which integers the device receives, and target hls has no float input"
+            return [
+                Finding(f"input {op.x.name!r}", what, "declare them, as in --input-domain u8:scale=1/255")
+            ]
         case Conv2d() if op.groups > 1:
-            return [Finding(where, f"{op.groups} groups are not supported by target hls", CPU_REMEDY)]
+            return [Finding(op.where, f"{op.groups} groups are not supported by target hls", CPU_REMEDY)]
         case _ if not isinstance(op, _BUILT):
-            return [Finding(where, "not supported by target hls", CPU_REMEDY)]
+            return [Finding(op.where, "not supported by target hls", CPU_REMEDY)]
         case _:
             return []

@@ -65,9 +65,8 @@ Layer = MatrixLayer | PoolLayer | MapLayer | TransposeLayer | TopKLayer
 def input_wire(encoder: EncodeInput) -> Wire:
     """The stream of codes as they lie in memory: integers of 8, 16 or 32 bits."""
     kind = "Signed" if encoder.elem.is_signed else "Unsigned"
-    last = 1 if encoder.elem.name == "b1_pm" else encoder.first + encoder.cuts.shape[1]
     lane = Lane(kind, 8 * encoder.elem.dtype.itemsize)
-    return Wire(lane, 1, tensor_of(encoder).size, encoder.first, last)
+    return Wire(lane, 1, tensor_of(encoder).size, encoder.first, encoder.last)
 
 
 def plan_layers(encoder: EncodeInput, steps: list[Op], names: Names) -> list[Layer]:

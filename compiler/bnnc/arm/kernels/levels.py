@@ -55,10 +55,9 @@ def searched(kernel: Kernel, step: Threshold) -> ScalarStep:
     size = 1 << depth
     cuts = np.full((channels, size), NO_CUT, np.int32)
     cuts[:, :n_cuts] = step.cuts
-    jumps = np.zeros((channels, size), np.int32)
-    jumps[:, 1 : n_cuts + 1] = step.jumps
     cut_at = kernel.constant(cuts)
-    level_at = kernel.constant((step.base[:, None] + np.cumsum(jumps, axis=1)).astype(np.int32))
+    levels = np.pad(step.levels, ((0, 0), (0, size - 1 - n_cuts)), mode="edge")
+    level_at = kernel.constant(levels.astype(np.int32))
 
     def level(value: Expr, channel: Expr) -> Expr:
         passed = local("int32")
