@@ -169,13 +169,13 @@ def _window_unit(window: Window, chain: Chain, layer: str, outside: int | None) 
     return Unit(
         name=name,
         comment=f"{kernel_height} x {kernel_width} windows of {height} x {width} x "
-        f"{window.words * wire.lanes}, {amount(wire.lanes, 'lane')}, {window.steps} cycles",
+        f"{window.words * wire.lanes}, {amount(wire.lanes, 'lane')}",
         engines=("window",),
         call=f"bnnc::window<{name}_geometry>",
         wire=wire,
         in_bits=wire.bits,
-        out_bits=wire.bits + (outside is None),
         cycles=window.steps,
         parameters=window_struct(name, window, wire.lanes, wire.lane, outside),
         fifo=max(2, window.shape[1] * window.words),
+        marks=outside is None,
     )

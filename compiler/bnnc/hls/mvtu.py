@@ -31,8 +31,7 @@ def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold) -> Unit:
         call=f"bnnc::mvtu<{name}_matrix, {out.type}>",
         wire=Wire(act.lane, fold.pe, m.vectors * outputs, act.lo, act.hi),
         in_bits=m.in_bits(fold.simd),
-        out_bits=fold.pe * act.lane.bits,
-        cycles=_cycles(m, fold),
+        cycles=m.vectors * (outputs // fold.pe) * words,
         parameters=f"{_struct(m, fold, f'{name}_matrix', weights)}\n{out.struct}",
         rom=weights.arrays + out.arrays,
         fifo=2 if m.needs_window else max(2, words),
@@ -54,16 +53,11 @@ def _struct(m: Matrix, fold: Fold, name: str, weights: Rom) -> str:
     return cpp.struct(name, "\n".join(fields), counts, weights.function)
 
 
-def _cycles(m: Matrix, fold: Fold) -> int:
-    outputs, inputs = m.shape
-    return m.vectors * (outputs // fold.pe) * (inputs // fold.simd)
-
-
 def _description(m: Matrix, act: Activation, fold: Fold) -> str:
     outputs, inputs = m.shape
     size = f"{outputs} x {inputs} matrix, {cpp.amount(m.vectors, 'vector')}"
     elements = f"{m.conv.x.type.elem} by {m.weight_name} to {cpp.amount(act.lane.bits, 'bit')}"
-    return f"{size}, {elements}, PE {fold.pe}, SIMD {fold.simd}, {_cycles(m, fold)} cycles"
+    return f"{size}, {elements}, PE {fold.pe}, SIMD {fold.simd}"
 
 
 def _weight_words(m: Matrix, fold: Fold) -> Array:

@@ -46,12 +46,11 @@ def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
     return Unit(
         name=name,
         comment=f"{'sum' if isinstance(op, SumPool2d) else 'maximum'} of {op.kernel[0]} x {op.kernel[1]}, "
-        f"{height} x {width} x {channels}, {amount(x.lanes, 'lane')}, {height * width * taps * words} cycles",
+        f"{height} x {width} x {channels}, {amount(x.lanes, 'lane')}",
         engines=("pool",),
         call=f"bnnc::pool<{name}_shape>",
         wire=y,
         in_bits=in_bits,
-        out_bits=y.bits,
         cycles=height * width * taps * words,
         parameters=struct(f"{name}_shape", "\n".join(fields), counts(x.bits if has_valid else None)),
     )
@@ -67,12 +66,11 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
     ]
     return Unit(
         name=name,
-        comment=f"{what} of {wire.size} elements, {amount(wire.lanes, 'lane')}, {wire.words} cycles",
+        comment=f"{what} of {wire.size} elements, {amount(wire.lanes, 'lane')}",
         engines=("map", text.engine),
         call=f"bnnc::map<{name}_in, {text.type}>",
         wire=Wire(act.lane, wire.lanes, wire.size, act.lo, act.hi),
         in_bits=wire.bits,
-        out_bits=wire.lanes * act.lane.bits,
         cycles=wire.words,
         parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{text.struct}",
         rom=text.arrays,
@@ -83,12 +81,11 @@ def transpose_unit(wire: Wire, name: str, rows: int, columns: int) -> Unit:
     """A matrix that arrives row by row leaves column by column; one lane."""
     return Unit(
         name=name,
-        comment=f"{rows} x {columns} elements, column by column, {2 * wire.size} cycles",
+        comment=f"{rows} x {columns} elements, column by column",
         engines=("transpose",),
         call=f"bnnc::transpose<{wire.bits}, {rows}, {columns}>",
         wire=wire,
         in_bits=wire.bits,
-        out_bits=wire.bits,
         cycles=2 * wire.size,
     )
 
@@ -97,11 +94,10 @@ def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:
     indices = lane_for(0, wire.size - 1)
     return Unit(
         name=name,
-        comment=f"the {op.k} largest of {wire.size}, {wire.size + op.k} cycles",
+        comment=f"the {op.k} largest of {wire.size}",
         engines=("top_k",),
         call=f"bnnc::top_k<{wire.lane.cpp}, {indices.cpp}, {wire.size}, {op.k}>",
         wire=Wire(indices, 1, op.k, 0, wire.size - 1),
         in_bits=wire.bits,
-        out_bits=indices.bits,
         cycles=wire.size + op.k,
     )

@@ -13,6 +13,7 @@ from bnnc.hls.names import Names
 class Unit:
     """One function of the project: `call` is its engine, `parameters` the C++ that configures it.
 
+    It writes the words of `wire`, with a bit more where `marks` says which of them lie in the padding.
     `rom` holds the arrays that belong to `parameters`; with any, both go into a header of the unit's name.
     `fifo` is how many words wait in front of it while it reads nothing, so that the unit before goes on.
     """
@@ -23,11 +24,16 @@ class Unit:
     call: str
     wire: Wire
     in_bits: int
-    out_bits: int
     cycles: int
     parameters: str = ""
     rom: str = ""
     fifo: int = 2
+    marks: bool = False
+
+    @property
+    def out_bits(self) -> int:
+        """Bits of a word that it writes."""
+        return self.wire.bits + self.marks
 
 
 @dataclass
@@ -62,6 +68,5 @@ def _converter(chain: Chain, kind: str, ratio: int, lanes: int, layer: str) -> U
         call=f"bnnc::{kind}<{narrow.bits}, {ratio}, {wide.words}>",
         wire=new,
         in_bits=old.bits,
-        out_bits=new.bits,
         cycles=narrow.words,
     )
