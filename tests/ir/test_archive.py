@@ -12,7 +12,7 @@ from tests.graphs import random_graph
 
 from bnnc.errors import BnncError
 from bnnc.ir.archive import Archive, load_archive, save_archive
-from bnnc.ir.graph import Graph, Level
+from bnnc.ir.graph import Graph, Level, Note
 from bnnc.ir.text import print_graph
 from bnnc.passes.pack import PackBits
 
@@ -44,7 +44,7 @@ def test_saving_again_gives_the_same_bytes(saved: Path, tmp_path: Path) -> None:
 
 
 def test_hostile_names_are_no_members(tmp_path: Path) -> None:
-    graph = Graph('../../"\n\u2028', Level.INTEGER, random_graph(SEED).result, notes=("../x",))
+    graph = Graph('../../"\n\u2028', Level.INTEGER, random_graph(SEED).result, notes=(Note("../x", "../y"),))
     save_archive(Archive(graph), tmp_path / "a.bnnc")
     names = zipfile.ZipFile(tmp_path / "a.bnnc").namelist()
     assert all(name in ("text.npy", "onnx.npy") or name.startswith("const_") for name in names)

@@ -54,3 +54,9 @@ def test_values_of_every_channel() -> None:
     values = parse_domain("u8:mean=123.68:116.78:103.94,std=58.4:57.1:57.4").values()
     assert values.shape == (3, 256)
     assert values[1, 0] == np.float32(-116.78 / 57.1)
+
+
+@pytest.mark.parametrize("spec", ["u8:scale=1e400", "u8:scale=1e39", "u8:scale=1e-50", "u8:offset=1e30"])
+def test_numbers_that_float32_cannot_tell_apart(spec: str) -> None:
+    with pytest.raises(BnncError, match="in float32|too large for float32"):
+        parse_domain(spec)

@@ -54,7 +54,7 @@ def _description(opened: Network, found: tuple[Layer, ...]) -> dict[str, Any]:
         "output": asdict(result),
         "layers": [asdict(layer) for layer in found],
         "totals": _totals(found),
-        "notes": list(opened.graph.notes),
+        "notes": [str(note) for note in opened.graph.notes],
     }
 
 

@@ -52,7 +52,7 @@ def command(
     chosen = check_executors(names.split(",")) if names is not None else None
     opened = open_network(path, domain)
     x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)
-    notes = [*opened.graph.notes, *_edits(opened)]
+    notes = [*map(str, opened.graph.notes), *_edits(opened)]
     if chosen is None:
         chosen, left_out = default_executors(opened)
         notes += left_out

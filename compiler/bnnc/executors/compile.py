@@ -37,7 +37,7 @@ def compile_network(network: Network, target: BuildTarget, x: Array, folder: Pat
         input_domain=network.domain,
         input=source,
         output=result,
-        notes=graph.notes,
+        notes=tuple(map(str, graph.notes)),
         details=details,
         files=file_digests(folder),
     )

@@ -21,6 +21,17 @@ class Level(Enum):
     PACKED = "packed"
 
 
+@dataclass(frozen=True)
+class Note:
+    """A rounding by which a pass left the source's real numbers: at which node of the source, and what."""
+
+    node: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"node {self.node!r}: {self.text}"
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     """A network with one input and one result.
@@ -32,7 +43,7 @@ class Graph:
     name: str
     level: Level
     result: Op
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @cached_property
     def ops(self) -> tuple[Op, ...]:
@@ -74,7 +85,7 @@ class Graph:
             done[op] = change(op.with_operands(*(done[operand] for operand in op.operands)))
         return replace(self, result=done[self.result])
 
-    def with_note(self, *notes: str) -> Self:
+    def with_notes(self, *notes: Note) -> Self:
         """The same graph with further notes, each of them about a rounding."""
         return replace(self, notes=self.notes + notes)
 

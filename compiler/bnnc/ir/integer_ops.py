@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+
 import numpy as np
 
 from bnnc.ir.elem import B1_PM, I32, Elem
 from bnnc.ir.geometry import Pads, Pair, output_map
-from bnnc.ir.op import Array, Op, map_shape, operation, tensor_of
+from bnnc.ir.op import Array, Op, map_shape, one, operation, tensor_of
 from bnnc.ir.types import Tensor
 
 NO_CUT = 2**31 - 1  # a cut no accumulator reaches: fills up rows of `Threshold.cuts`
@@ -18,7 +20,8 @@ class Conv2d(Op):
 
     weights (O, kh, kw, C/groups), integers that `weight_elem` holds. Outside the map x is `pad_value`,
     which the type of x need not hold (0 around a b1_pm map is a third value). int32 result. A dense layer
-    is a convolution whose kernel covers the whole map.
+    is a convolution whose kernel covers the whole map. `scale` float32 (() or (O,)) is what one unit of y
+    stands for in the source's numbers: metadata that no executor multiplies by.
     """
 
     x: Op
@@ -29,6 +32,7 @@ class Conv2d(Op):
     dilations: Pair = (1, 1)
     groups: int = 1
     pad_value: int = 0
+    scale: Array = field(default_factory=one)
 
     @property
     def kernel(self) -> Pair:
@@ -115,6 +119,20 @@ class Table(Op):
         held = self.elem.holds(int(self.table.min()), int(self.table.max()))
         held &= self.elem != B1_PM or bool(self.table.all())
         self.require(held, f"{self.elem} does not hold the table's values")
+        return Tensor(self.elem, x.shape)
+
+
+@operation
+class Narrow(Op):
+    """The same integers in a narrower type: y = x. What x can reach has to fit; executors trust that."""
+
+    x: Op
+    elem: Elem
+
+    def infer(self) -> Tensor:
+        x = tensor_of(self.x)
+        self.require(not x.elem.is_float, f"narrows integers, not {x}")
+        self.require(self.elem.bits < x.elem.bits, f"{self.elem} is not narrower than {x.elem}")
         return Tensor(self.elem, x.shape)
 
 

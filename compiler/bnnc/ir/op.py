@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self, TypeVar, dataclass_transform, get_origin, get_type_hints
 
@@ -18,7 +18,7 @@ Array = NDArray[Any]
 T = TypeVar("T")
 
 
-@dataclass_transform(frozen_default=True, eq_default=False)
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
 def operation(cls: type[T]) -> type[T]:
     """Class decorator of every operation: frozen, compared by identity."""
     return dataclass(frozen=True, eq=False)(cls)
@@ -35,10 +35,10 @@ class Op:
     name: str
 
     def __post_init__(self) -> None:
-        for field in constant_fields(type(self)):
-            array = np.array(getattr(self, field), order="C")
+        for name in constant_fields(type(self)):
+            array = np.array(getattr(self, name), order="C")
             array.flags.writeable = False
-            object.__setattr__(self, field, array)
+            object.__setattr__(self, name, array)
         self.type  # noqa: B018  # constructing checks
 
     @cached_property
@@ -58,12 +58,12 @@ class Op:
     @property
     def operands(self) -> tuple[Op, ...]:
         """The operations whose results this one reads, in the order of the fields."""
-        return tuple(getattr(self, field) for field in operand_fields(type(self)))
+        return tuple(getattr(self, name) for name in operand_fields(type(self)))
 
     @property
     def constants(self) -> dict[str, Array]:
         """The arrays by the names of their fields."""
-        return {field: getattr(self, field) for field in constant_fields(type(self))}
+        return {name: getattr(self, name) for name in constant_fields(type(self))}
 
     def with_operands(self, *operands: Op) -> Self:
         """The same operation on other operands, checked anew."""
@@ -94,7 +94,7 @@ def field_types(cls: type[Op]) -> dict[str, Any]:
     """Name and resolved annotation of every field, in order."""
     if cls not in _FIELD_TYPES:
         hints = get_type_hints(cls)
-        _FIELD_TYPES[cls] = {field.name: hints[field.name] for field in fields(cls)}
+        _FIELD_TYPES[cls] = {entry.name: hints[entry.name] for entry in fields(cls)}
     return _FIELD_TYPES[cls]
 
 
@@ -116,6 +116,11 @@ def attribute_fields(cls: type[Op]) -> tuple[str, ...]:
     """Plain attributes: everything but the name, the operands and the constants."""
     taken = {"name", *operand_fields(cls), *constant_fields(cls)}
     return tuple(name for name in field_types(cls) if name not in taken)
+
+
+def one() -> Array:
+    """float32 1: the scale of integers that stand for themselves."""
+    return np.ones((), np.float32)
 
 
 def tensor_of(op: Op) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+
 import numpy as np
 
 from bnnc.ir.elem import B1_PM, I32, Elem
 from bnnc.ir.geometry import Pads, Pair, output_map
 from bnnc.ir.integer_ops import pooled_map
-from bnnc.ir.op import Array, Op, map_shape, operation, packed_of, tensor_of
+from bnnc.ir.op import Array, Op, map_shape, one, operation, packed_of, tensor_of
 from bnnc.ir.types import Packed, Tensor, n_words
 
 
@@ -39,7 +41,7 @@ class XnorConv2d(Op):
 
     weights uint32 (O, kh, kw, words): bit i of word j is 1 where the weight of channel 32*j + i is +1;
     lanes past C are 0. Padding with +1 or -1 is a word of ones or zeros in the lanes below C; a tap padded
-    with 0 adds nothing: N counts the taps inside the map, and so does the popcount.
+    with 0 adds nothing: N counts the taps inside the map, and so does the popcount. `scale` as in `Conv2d`.
     """
 
     x: Op
@@ -48,6 +50,7 @@ class XnorConv2d(Op):
     pads: Pads = (0, 0, 0, 0)
     dilations: Pair = (1, 1)
     pad_value: int = 0
+    scale: Array = field(default_factory=one)
 
     @property
     def kernel(self) -> Pair:
@@ -68,7 +71,7 @@ class BitConv2d(Op):
     written as a = a0 + sum_p ca[p] * plane_p (two's complement: a0 = 0, ca = 1, 2, .., the last one
     negative when signed; b1_pm: a0 = -1, ca = 2) the products over N lanes are y = N*a0*w0 + a0*sum_q
     cw[q]*pc(w_q) + w0*sum_p ca[p]*pc(a_p) + sum_pq ca[p]*cw[q]*pc(a_p & w_q). For ter x b1_pm this is
-    2*pc(a_0 & (a_1 ^ w)) - pc(a_0). Padding is by value, as in `Conv2d`.
+    2*pc(a_0 & (a_1 ^ w)) - pc(a_0). Padding is by value and `scale` is metadata, as in `Conv2d`.
     """
 
     x: Op
@@ -78,6 +81,7 @@ class BitConv2d(Op):
     pads: Pads = (0, 0, 0, 0)
     dilations: Pair = (1, 1)
     pad_value: int = 0
+    scale: Array = field(default_factory=one)
 
     @property
     def kernel(self) -> Pair:

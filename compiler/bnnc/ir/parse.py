@@ -13,7 +13,7 @@ import numpy as np
 from bnnc.errors import BnncError
 from bnnc.ir import edge_ops, integer_ops, packed_ops, source_ops
 from bnnc.ir.elem import Elem, elem
-from bnnc.ir.graph import Graph, Level
+from bnnc.ir.graph import Graph, Level, Note
 from bnnc.ir.op import Array, Op, attribute_fields, constant_fields, field_types, operand_fields
 
 OPS: dict[str, type[Op]] = {
@@ -53,7 +53,7 @@ class _Reader:
     name: str = ""
     level: Level | None = None
     result: Op | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     ops: dict[str, Op] = field(default_factory=dict)
 
     def read(self, line: str, where: str) -> None:
@@ -65,12 +65,19 @@ class _Reader:
                 quoted, level_name = rest.rsplit(" ", 1)
                 self.name, self.level = json.loads(quoted), Level(level_name)
             case ["note", rest]:
-                self.notes.append(json.loads(rest))
+                self.notes.append(_parse_note(rest, where))
             case ["return", reference]:
                 self.result = self.ops.get(reference)
             case _:
                 reference, op = _parse_op(line, where, self.ops, self.arrays)
                 self.ops[reference] = op
+
+
+def _parse_note(text: str, where: str) -> Note:
+    match = re.fullmatch(rf"({_STRING}) ({_STRING})", text)
+    if match is None:
+        raise BnncError.at(where, f"a note has two strings, node and text, not {text}")
+    return Note(json.loads(match[1]), json.loads(match[2]))
 
 
 def _parse_op(line: str, where: str, ops: Mapping[str, Op], arrays: Mapping[str, Array]) -> tuple[str, Op]:

@@ -42,7 +42,7 @@ def digest(array: Array) -> str:
 def _lines(graph: Graph) -> Iterator[str]:
     yield f"graph {quote(graph.name)} {graph.level.value}"
     for note in graph.notes:
-        yield f"note {quote(note)}"
+        yield f"note {quote(note.node)} {quote(note.text)}"
     number = {op: i for i, op in enumerate(graph.ops)}
     for op, i in number.items():
         operands = "".join(f" %{number[operand]}" for operand in op.operands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -32,14 +33,13 @@ class InputDomain:
     def values(self) -> Array:
         """float32 (channels, codes): the exact x of every code, rounded once."""
         codes = range(self.elem.lo, self.elem.hi + 1)
-        rows = [
-            [float(q * self._of(self.scale, c) + self._of(self.offset, c)) for q in codes]
-            for c in range(self.channels)
-        ]
+        rows = [[float(x) for x in self.reals(c, codes)] for c in range(self.channels)]
         return np.array(rows, np.float32)
 
-    def _of(self, numbers: tuple[Fraction, ...], channel: int) -> Fraction:
-        return numbers[channel if len(numbers) > 1 else 0]
+    def reals(self, channel: int, codes: Iterable[int]) -> list[Fraction]:
+        """The exact x of these codes in a channel."""
+        scale, offset = (n[channel if len(n) > 1 else 0] for n in (self.scale, self.offset))
+        return [q * scale + offset for q in codes]
 
 
 def parse_domain(spec: str) -> InputDomain:
@@ -57,8 +57,24 @@ def parse_domain(spec: str) -> InputDomain:
         raise _error(spec, "a scale or std that is not positive")
     if len(scale) > 1 < len(offset) and len(scale) != len(offset):
         raise _error(spec, f"{len(scale)} scales and {len(offset)} offsets")
-    kind = elem("b1_01") if type_name == "u1" else elem(type_name)
-    return InputDomain(kind, scale, offset)
+    domain = InputDomain(elem("b1_01") if type_name == "u1" else elem(type_name), scale, offset)
+    _check_distinct(domain, spec)
+    return domain
+
+
+def _check_distinct(domain: InputDomain, spec: str) -> None:
+    """Refuse a domain whose float32 numbers overflow or coincide, which they do first at one of its ends."""
+    codes = (domain.elem.lo, domain.elem.lo + 1, domain.elem.hi - 1, domain.elem.hi)
+    try:
+        ends = np.array([[float(x) for x in domain.reals(c, codes)] for c in range(domain.channels)])
+    except OverflowError as error:
+        raise _error(spec, "its numbers are too large for float32") from error
+    with np.errstate(over="ignore"):
+        narrow = ends.astype(np.float32)
+    if not np.isfinite(narrow).all():
+        raise _error(spec, "its numbers are too large for float32")
+    if (narrow[:, 0] >= narrow[:, 1]).any() or (narrow[:, 2] >= narrow[:, 3]).any():
+        raise _error(spec, "neighbouring codes are the same number in float32")
 
 
 def _normalization(

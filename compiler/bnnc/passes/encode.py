@@ -56,7 +56,10 @@ def encode_chain(x: Input, chain: Chain) -> Quantized:
             where, f"input {x.name!r} reaches it through a function that does not increase", REMEDY
         )
     steps, reject = _take_out_zero(_float_steps(chain, rows), quantizer)
-    codes, scale = grid_codes(steps, grid, where)
+    made = grid_codes(steps, grid)
+    if made is None:
+        raise quantizer.refusal("what follows it gives no multiples of its quantization step", REMEDY)
+    codes, scale = made
     encoder = _encoder(x, codes, scale, reject, where)
     direct = len(chain) == 1 and isinstance(quantizer, src.Quant | src.QuantizeLinear)
     return Quantized(replace(encoder, name=quantizer.name, is_domain=direct), scale)

@@ -20,10 +20,19 @@ def finish(value: Value, made: Materializer, name: str) -> Op:
     value = settle(made.encoded(value))
     while first_pool(value.chain) is not None and last_discretizer(value.functions) < 0:
         value = pool_root(value)
-    if last_discretizer(value.functions) >= 0 or isinstance((value.functions or [None])[0], DomainValue):
+    last = last_discretizer(value.functions)
+    if first_pool(value.chain) is not None or (last < 0 and _begins_with_domain(value)):
         value, read = made.integers(value, name)
         value = replace(value, root=read.op, chain=scaling(read.scale, name))
+    elif last >= 0:
+        behind = value.chain[last + 1 :]
+        value, read = made.integers(replace(value, chain=value.chain[: last + 1]), name)
+        value = replace(value, root=read.op, chain=(*scaling(read.scale, name), *behind))
     return _layout_and_chain(value)
+
+
+def _begins_with_domain(value: Value) -> bool:
+    return bool(value.functions) and isinstance(value.functions[0], DomainValue)
 
 
 def _layout_and_chain(value: Value) -> Op:

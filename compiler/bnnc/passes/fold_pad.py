@@ -29,8 +29,9 @@ class FoldPad:
         folded = graph.rewrite(_fold)
         for op in folded.ops:
             if isinstance(op, src.Pad):
-                what = f"padding with {op.value:g} cannot move into a convolution behind it"
-                raise op.refusal(what, "write it as the pads of that convolution")
+                what = f"padding with {op.value:g} cannot move into the layer behind it"
+                remedy = "pad once and with one number in front of a convolution, behind its quantizer"
+                raise op.refusal(what, remedy)
         return folded
 
 

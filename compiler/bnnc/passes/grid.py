@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnnc.ir import source_ops as src
-from bnnc.ir.op import Array, Op
+from bnnc.ir.op import Array, Op, one
 from bnnc.passes.chain import Chain, DomainValue
 
 DISCRETIZERS = (
@@ -47,12 +47,13 @@ def last_discretizer(chain: Chain) -> int:
 def unit(chain: Chain) -> Array | None:
     """The grid that a chain's results lie on, float32 () or (C,), or None if they lie on no grid we know.
 
-    The last discretizer sets it; behind it multiplications scale it and clamps and shifts keep it.
+    The last discretizer sets it, or the integers that the chain begins with; behind that multiplications
+    scale it, and clamps and shifts keep it.
     """
     last = last_discretizer(chain)
-    if last < 0:
+    if last < 0 and chain and isinstance(chain[0], DomainValue):
         return None
-    grid: Array | None = _grid(chain[last])
+    grid: Array | None = _grid(chain[last]) if last >= 0 else one()
     for op in chain[last + 1 :]:
         if grid is None:
             return None

@@ -10,6 +10,7 @@ import numpy as np
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import Input
 from bnnc.ir.elem import I32, Elem, smallest_elem
+from bnnc.ir.graph import Note
 from bnnc.ir.integer_ops import Conv2d, SumPool2d, Table, TopK
 from bnnc.ir.op import Array, Op
 from bnnc.passes.chain import Chain, evaluate_pairs
@@ -40,7 +41,7 @@ class Lowering:
 
     def average_pool(self, op: src.AveragePool, value: Value) -> Value:
         """Sums over the window; the division by its size stays in the chain, as the source divides."""
-        _, read = self.made.integers(value, op.name)
+        read = self.made.summands(value, op.name, op.kernel[0] * op.kernel[1])
         pooled = SumPool2d(op.name, read.op, op.kernel, op.strides, op.pads)
         size = np.array(op.kernel[0] * op.kernel[1], np.float32)
         divide = src.Div(op.name, Input("", (1,)), size)
@@ -61,18 +62,15 @@ class Lowering:
         if affine is not None and _folds(op, affine, value.root.type.elem):
             return self._accumulators(op, settle(value).root, weights, op.scale, affine)
         _, read = self.made.integers(value, op.name)
-        scale = read.scale
-        if scale.ndim and (scale != scale[0]).any():
-            weights, scale = self._scaled_inputs(op, weights, scale), np.ones((), np.float32)
-        return self._accumulators(op, read.op, weights, op.scale, (float(scale.ravel()[0]), np.zeros(1)))
-
-    def _scaled_inputs(self, op: src.Conv | src.Dense, weights: Array, scale: Array) -> Array:
-        """An activation scale a channel cannot leave the sum: it goes into the weights, which become real."""
-        if isinstance(op, src.Conv) and op.groups > 1:
-            what = "a grouped layer reads activations with a scale per channel"
-            raise op.refusal(what, "quantize them with one scale for all channels")
-        self.made.notes.append(f"node {op.name!r}: activation scales per channel multiplied into the weights")
-        return (weights * scale).astype(np.float32)
+        step = read.scale.ravel()
+        if (step == step[0]).all():
+            return self._accumulators(op, read.op, weights, op.scale, (float(step[0]), np.zeros(1)))
+        met = _met_scales(op, step)
+        if (met == met[:, :1]).all():
+            unit = np.asarray(op.scale * met[:, 0], np.float32)
+            return self._accumulators(op, read.op, weights, unit, (1.0, np.zeros(1)))
+        scaled = (weights * met[:, None, None, :]).astype(np.float32)
+        return self._accumulators(op, read.op, scaled, op.scale, (1.0, np.zeros(1)))
 
     def _accumulators(
         self, op: src.Conv | src.Dense, x: Op, weights: Array, scale: Array, affine: tuple[float, Array]
@@ -81,13 +79,14 @@ class Lowering:
         step, shift = affine
         whole = integer_weights(weights, scale)
         if whole.note:
-            self.made.notes.append(f"node {op.name!r}: {whole.note}")
+            self.made.notes.append(Note(op.name, whole.note))
         geometry = _geometry(op, step, shift)
-        conv = Conv2d(op.name, x, whole.codes, smallest_elem(whole.codes), **geometry)
+        unit = np.asarray(whole.scale.astype(np.float64) * step, np.float32)
+        conv = Conv2d(op.name, x, whole.codes, smallest_elem(whole.codes), **geometry, scale=unit)
         reach = reachable(conv)
         if not I32.holds(*reach.hull()):
             raise op.refusal(f"sums reach {reach.hull()}, more than 32 bits", "use fewer bits")
-        return Value(conv, _rescaling(op, whole, step, shift), op.type.shape)
+        return Value(conv, _rescaling(op, whole, shift, unit), op.type.shape)
 
 
 def _geometry(op: src.Conv | src.Dense, step: float, shift: Array) -> dict[str, Any]:
@@ -112,11 +111,17 @@ def _folds(op: src.Conv | src.Dense, affine: tuple[float, Array], codes: Elem) -
     )
 
 
-def _rescaling(op: src.Conv | src.Dense, weights: IntegerWeights, step: float, shift: Array) -> Chain:
-    """What makes real numbers of accumulators: + sum of weights * shift, * weight scale * step."""
+def _met_scales(op: src.Conv | src.Dense, step: Array) -> Array:
+    """Activation scales (C,) as each output of the layer meets them: (O, C/groups)."""
+    groups = op.groups if isinstance(op, src.Conv) else 1
+    return np.repeat(step.reshape(groups, -1), len(op.weights) // groups, axis=0)
+
+
+def _rescaling(op: src.Conv | src.Dense, weights: IntegerWeights, shift: Array, unit: Array) -> Chain:
+    """What makes real numbers of accumulators: + sum of weights * shift, * unit."""
     shifted = (weights.codes.astype(np.float64) * shift).sum(axis=(1, 2, 3)).astype(np.float32)
     add = (src.Add(op.name, Input("", shifted.shape), shifted),) if shifted.any() else ()
-    return (*add, *scaling(np.asarray(weights.scale.astype(np.float64) * step, np.float32), op.name))
+    return (*add, *scaling(unit, op.name))
 
 
 def _dense_kernel(weights: Array, value: Value) -> Array:

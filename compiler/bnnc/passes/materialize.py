@@ -9,8 +9,9 @@ import numpy as np
 from bnnc.errors import BnncError
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import Input
-from bnnc.ir.elem import smallest_elem
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d
+from bnnc.ir.elem import I16, I32, range_elem, smallest_elem
+from bnnc.ir.graph import Note
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow
 from bnnc.ir.op import Array, Op
 from bnnc.passes.chain import Chain, DomainValue, evaluate_pairs
 from bnnc.passes.direction import direction
@@ -28,7 +29,7 @@ POOL_FIRST = "put the pool in front of the function"
 class Materializer:
     """Turns values into integers; remembers what it made and notes what rounding it had to do."""
 
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     _made: dict[tuple[Op, Links], Quantized] = field(default_factory=dict)
 
     def integers(self, value: Value, wanted_by: str) -> tuple[Value, Quantized]:
@@ -55,12 +56,24 @@ class Materializer:
             return self._pooled(value, pool, wanted_by)
         chain = value.functions
         scale = plain_scale(chain)
-        if scale is not None and value.root.type.elem.bits <= 16:
-            return Quantized(value.root, scale)
+        narrow = narrowed(value.root)
+        if scale is not None and narrow is not None:
+            return Quantized(narrow, scale)
         return quantize(value.root, chain) or self._rounded(value, wanted_by)
 
+    def summands(self, value: Value, wanted_by: str, count: int) -> Quantized:
+        """Integers of which `count` are summed: an accumulator's as they are, else what a layer reads."""
+        settled = settle(self.encoded(value))
+        scale = plain_scale(settled.functions) if first_pool(settled.chain) is None else None
+        if scale is None:
+            return self.integers(value, wanted_by)[1]
+        low, high = reachable(settled.root).hull()
+        if not I32.holds(low * count, high * count):
+            raise BnncError.at(f"node {wanted_by!r}", f"sums reach {high * count}, more than 32 bits")
+        return Quantized(settled.root, scale)
+
     def _pooled(self, value: Value, pool: int, wanted_by: str) -> Quantized:
-        """f(max(g(x))): max(f(g(x))) where f never decreases, and then codes are pooled; else x is pooled."""
+        """f(max(g(x))): max(f(g(x))) where f never decreases, and then codes are pooled; else x is."""
         before, after = value.chain[:pool], value.chain[pool + 1 :]
         link = value.chain[pool]
         assert isinstance(link, src.MaxPool)
@@ -95,9 +108,8 @@ class Materializer:
         made = quantize(value.root, (*chain, step))
         assert made is not None
         kind = f"{'i' if signed else 'u'}{bits}"
-        self.notes.append(
-            f"node {wanted_by!r}: real input in [{lo:.6g}, {hi:.6g}] quantized to {kind}, step {scale:.6g}"
-        )
+        text = f"real input in [{lo:.6g}, {hi:.6g}] quantized to {kind}, step {scale:.6g}"
+        self.notes.append(Note(wanted_by, text))
         return made
 
 
@@ -113,14 +125,25 @@ def scaling(scale: Array, name: str) -> Chain:
     return (src.Mul(name, Input("", (scale.shape or (1,))), scale),)
 
 
+def narrowed(root: Op) -> Op | None:
+    """The integers of `root` in at most 16 bits, which is what layers read, or None where they need more."""
+    if root.type.elem.bits <= 16:
+        return root
+    low, high = reachable(root).hull()
+    fitting = range_elem(low, high)
+    if fitting.bits > 8:
+        fitting = I16
+    return Narrow(root.name, root, fitting) if fitting.holds(low, high) else None
+
+
 def plain_scale(chain: Chain) -> Array | None:
-    """The product of a chain that only multiplies by positive numbers, else None."""
-    product = ONE
+    """The factor of a chain that only multiplies and divides by positive numbers, else None."""
+    factor = ONE
     for op in chain:
-        if not isinstance(op, src.Mul) or (op.c <= 0).any():
+        if not isinstance(op, src.Mul | src.Div) or (op.c <= 0).any():
             return None
-        product = np.asarray(product * op.c, np.float32)
-    return product
+        factor = np.asarray(factor * op.c if isinstance(op, src.Mul) else factor / op.c, np.float32)
+    return factor
 
 
 def pool_root(value: Value) -> Value:

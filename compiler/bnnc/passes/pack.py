@@ -47,7 +47,8 @@ class PackBits:
 
     def _is_binary(self, conv: Conv2d) -> bool:
         pairs = conv.x.type.elem.bits * conv.weight_elem.bits
-        return conv.groups == 1 and pairs <= self.max_plane_pairs
+        pad_fits = conv.pad_value == 0 or conv.x.type.elem.holds(conv.pad_value, conv.pad_value)
+        return conv.groups == 1 and pad_fits and pairs <= self.max_plane_pairs
 
 
 @dataclass
@@ -72,7 +73,7 @@ class _Layouts:
 
 def _packed_conv(conv: Conv2d, x: Op) -> PackedConv:
     words = pack(conv.weights, conv.weight_elem)
-    geometry = (conv.strides, conv.pads, conv.dilations, conv.pad_value)
+    geometry = (conv.strides, conv.pads, conv.dilations, conv.pad_value, conv.scale)
     if x.type.elem == B1_PM and conv.weight_elem == B1_PM:
         return XnorConv2d(conv.name, x, words[:, :, :, 0, :], *geometry)
     return BitConv2d(conv.name, x, words, conv.weight_elem, *geometry)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnnc.errors import BnncError
 from bnnc.ir import source_ops as src
 from bnnc.ir.elem import I32, smallest_elem
 from bnnc.ir.integer_ops import NO_CUT, Table, Threshold
@@ -18,6 +17,7 @@ from bnnc.passes.ranges import Range, reachable
 from bnnc.passes.steps import Steps, find_steps
 
 MANY_STEPS = 16  # above it a table beats comparisons, if it is not much larger
+MAX_TABLE = 1 << 21  # entries: a few MiB
 GRID_TOLERANCE = 1e-5  # a dequantized value is code * scale rounded to float32
 
 
@@ -30,17 +30,25 @@ class Quantized:
 
 
 def quantize(root: Op, chain: Chain) -> Quantized | None:
-    """The chain on the integers of `root` as a step function to integers.
+    """The chain on the integers of `root` as a step function to integers of at most 16 bits.
 
-    None if its results lie on no known grid.
+    None if its results lie on no grid, or if a chain without a quantizer has too many of them.
     """
     grid = unit(chain)
-    if grid is None:
+    if grid is None or (last_discretizer(chain) < 0 and _is_long(reachable(root))):
         return None
     steps = chain_steps(root, chain)
     _refuse_zero_sign(chain, steps)
-    codes, scale = grid_codes(steps, grid, chain[-1].where)
+    made = grid_codes(steps, grid)
+    if made is None or smallest_elem(made[0].values()).bits > 16:
+        return None
+    codes, scale = made
     return Quantized(step_op(chain[-1].name, root, codes, scale), scale)
+
+
+def _is_long(reach: Range) -> bool:
+    """Whether a table of the range would be larger than what rounding to 8 bits costs."""
+    return reach.n_values > 1 << 16 or reach.n_values * len(reach.lo) > MAX_TABLE
 
 
 def chain_steps(root: Op, chain: Chain) -> Steps:
@@ -50,23 +58,19 @@ def chain_steps(root: Op, chain: Chain) -> Steps:
     return find_steps(lambda x, c: evaluate_pairs(chain, x, c), reach, known, chain[-1].where)
 
 
-def grid_codes(steps: Steps, grid: Array, where: str) -> tuple[Steps, Array]:
+def grid_codes(steps: Steps, grid: Array) -> tuple[Steps, Array] | None:
     """The steps with float values replaced by the integers n of value = n * scale, and the scale.
 
-    A factor that all integers share goes into the scale. `where` names the operation in errors.
+    A factor that all integers share goes into the scale. None where a value is no multiple of `grid`.
     """
     per_start = np.broadcast_to(grid, steps.start.shape).astype(np.float64)
     start, value = steps.start / per_start, steps.value / per_start[steps.channel]
     ratios = np.concatenate([start, value])
     codes = np.rint(ratios).astype(np.int64)
     if (abs(ratios - codes) > GRID_TOLERANCE * np.maximum(1, abs(ratios))).any():
-        worst = abs(ratios - codes).argmax()
-        raise BnncError.at(
-            where,
-            f"gives {steps.values()[worst]:g}, which is no multiple of its quantization step",
-            "bounds behind a quantizer (Clip, Add) have to be multiples of its scale",
-        )
-    factor = int(np.gcd.reduce(codes)) or 1
+        return None
+    constant = (codes == codes[0]).all()
+    factor = 1 if constant else int(np.gcd.reduce(codes))
     codes //= factor
     exact = Steps(codes[: len(start)], steps.channel, steps.cut, codes[len(start) :])
     return exact, np.asarray(grid * np.float32(factor), np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast, EncodeInput, Reshape
 from bnnc.ir.elem import B1_PM
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold
 from bnnc.ir.op import Array, Op
 
 
@@ -42,7 +42,7 @@ def reachable(op: Op) -> Range:
             return Range(op.table.min(axis=1).astype(np.int64), op.table.max(axis=1).astype(np.int64))
         case Conv2d():
             return _conv(op)
-        case MaxPool2d():
+        case MaxPool2d() | Narrow():
             return reachable(op.x)
         case SumPool2d():
             return _sum_pool(op)

@@ -40,7 +40,7 @@ class Streamline:
             return graph
         walk = _Walk(self.domain, Materializer())
         result = walk.run(graph)
-        return replace(graph, level=Level.INTEGER, result=result).with_note(*walk.made.notes)
+        return replace(graph, level=Level.INTEGER, result=result).with_notes(*walk.made.notes)
 
 
 class _Walk:

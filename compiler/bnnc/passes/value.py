@@ -76,10 +76,10 @@ def reshape(value: Value, op: Reshape) -> Value:
     if value.in_source_layout and value.order == "chw":
         return _reshape_source(value, op.shape)
     height, width, channels = settle(value).map_shape
-    one_pixel = (height, width) == (1, 1) and op.shape[0] == channels
+    lines = [n for n in op.shape[1:] if n > 1] == [n for n in (height, width) if n > 1]
     flat = op.shape == (height * width * channels,)
-    same_map = op.shape == (channels, height, width) and value.order == "chw"
-    if one_pixel or flat or same_map:
+    same_map = op.shape[0] == channels and lines and value.order == "chw"
+    if flat or same_map:
         return replace(settle(value), shape=op.shape)
     raise op.refusal(
         f"{op.x.type} to {op.shape} splits or joins channels",

@@ -8,7 +8,7 @@ import numpy as np
 
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, Reshape
 from bnnc.ir.graph import Graph
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Array, Op, map_shape, packed_of
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.ir.parts import core_input, core_result
@@ -93,7 +93,7 @@ def _relayout(op: Op, x: Array) -> Array:
             return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
         case Reshape():
             return x.reshape(len(x), *op.shape)
-        case Cast():
+        case Cast() | Narrow():
             return x.astype(op.elem.dtype)
         case _:
             raise AssertionError(f"{op.mnemonic()} is no operation of the core")
