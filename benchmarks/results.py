@@ -123,7 +123,8 @@ def against_source(folder: Path) -> tuple[str, str]:
     if verdict["equal"]:
         return f"{verdict['samples']} =", ""
     if answer["notes"]:
-        return f"{verdict['samples']} approximate", "; ".join([verdict["comparison"], *answer["notes"]])
+        cost = verdict["comparison"].removeprefix("approximate: ")
+        return f"{verdict['samples']} approximate", "; ".join([cost, *answer["notes"]])
     return f"{verdict['samples']} rounding", ""
 
 
