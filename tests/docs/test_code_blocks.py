@@ -1,6 +1,6 @@
 """The `sh` and `python` blocks of the documentation run, in their order, as a reader would run them.
 
-Blocks of other kinds (`console`, `text`) are shown only.
+A `c` block is a file; its first line names it. Blocks of other kinds (`console`, `text`) are shown only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|python|c)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = {
     str(page.relative_to(ROOT)): BLOCK.findall(page.read_text())
     for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -32,10 +32,15 @@ def test_code_blocks_run(page: str, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for language, code in PAGES[page]:
-        command = (
-            ["bash", "-euo", "pipefail", "-c", code] if language == "sh" else [sys.executable, "-c", code]
-        )
+        if language == "c":
+            (tmp_path / code.removeprefix("/* ").split(":")[0]).write_text(code)
+            continue
+        command = ["bash", "-euo", "pipefail"] if language == "sh" else [sys.executable]
         done = subprocess.run(
-            command, cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True
+            [*command, "-c", code],
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, f"{code}\n{done.stdout}{done.stderr}"
