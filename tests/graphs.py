@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, EncodeInput, Input, Reshape, ToFloat
-from bnnc.ir.elem import B1_PM, I64, Elem, elem
+from bnnc.ir.elem import B1_PM, I32, I64, Elem, elem
 from bnnc.ir.geometry import Pads, Pair
 from bnnc.ir.graph import Graph, Level
-from bnnc.ir.integer_ops import NO_CUT, Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.integer_ops import NO_CUT, Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Array, Op, map_shape
 from bnnc.ir.parts import core_input
 from bnnc.ir.source_ops import Add, Mul
+from bnnc.passes.materialize import narrowed
+from bnnc.passes.ranges import reachable
 
 VALUE_ELEMS = tuple(elem(name) for name in ("b1_pm", "b1_01", "ter", "u2", "u3", "i2", "i4", "i8", "u8"))
 WEIGHT_ELEMS = tuple(elem(name) for name in ("b1_pm", "b1_01", "ter", "i2", "i3", "i4", "i8"))
 HEADS = ("i8", "u8", "u2", "b1_pm")
 ONE = np.array(1, np.float32)
+MAX_NARROWED = 2**10  # times 8-bit weights of 16 taps of 130 channels, that is less than 2^31
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,10 @@ def random_graph(seed: int, layers: int = 3, allowed: Allowed = Allowed()) -> Gr
     rng = np.random.default_rng(seed)
     x = _flat_head(rng, allowed) if rng.random() < 0.25 else _map_head(rng, allowed)
     for i in range(layers):
-        x = random_activation(rng, random_conv(rng, x, f"conv {i}", allowed), f"step {i}", allowed)
+        x = random_conv(rng, x, f"conv {i}", allowed)
+        if allowed.pools and rng.random() < 0.2:
+            x = random_sum_pool(rng, x, f"sum {i}")
+        x = random_step(rng, x, f"step {i}", allowed)
         if allowed.pools and rng.random() < 0.5:
             x = random_pool(rng, x, f"pool {i}", allowed)
     return Graph(f"random {seed}", Level.INTEGER, _tail(rng, x, allowed))
@@ -111,6 +117,15 @@ def random_dense(
     return Conv2d(name, x, random_values(rng, kind, (n_out, *map_shape(x))), kind)
 
 
+def random_step(rng: np.random.Generator, x: Op, name: str, allowed: Allowed = Allowed()) -> Op:
+    """What the next layer reads: accumulators themselves where they are small, or a function of them."""
+    narrow = narrowed(x)
+    low, high = reachable(x).hull()
+    if rng.random() < 0.5 and isinstance(narrow, Narrow) and low >= -MAX_NARROWED and high < MAX_NARROWED:
+        return replace(narrow, name=name)
+    return random_activation(rng, x, name, allowed)
+
+
 def random_activation(rng: np.random.Generator, x: Op, name: str, allowed: Allowed = Allowed()) -> Op:
     """A step function or a table on accumulators, with channels that are constant, falling or an interval."""
     kind = random_elem(rng, allowed.values)
@@ -121,18 +136,25 @@ def random_activation(rng: np.random.Generator, x: Op, name: str, allowed: Allow
 
 def accumulators(x: Op) -> tuple[Array, int]:
     """Mean (C,) and about the standard deviation of what a step function gets to see on random codes."""
-    source = x.operands[0].type if isinstance(x, Conv2d | SumPool2d) else x.type
-    middle, deviation = (source.elem.lo + source.elem.hi) / 2, (source.elem.hi - source.elem.lo) / 3
     match x:
         case Conv2d():
+            middle, deviation = _spread(x.x)
             wide = x.weights.astype(np.int64)
             norm = np.sqrt((wide**2).sum() / len(wide))
             return middle * wide.sum(axis=(1, 2, 3)), max(1, int(deviation * norm))
         case SumPool2d():
             taps = x.kernel[0] * x.kernel[1]
-            return np.full(x.type.shape[-1], middle * taps), max(1, int(deviation * np.sqrt(taps)))
+            centre, width = accumulators(x.x)
+            return centre * taps, max(1, int(width * np.sqrt(taps)))
         case _:
+            middle, deviation = _spread(x)
             return np.full(x.type.shape[-1], middle), max(1, int(deviation))
+
+
+def _spread(x: Op) -> tuple[float, float]:
+    """Mean and about the standard deviation of values between two layers."""
+    lo, hi = reachable(x).hull() if isinstance(x, Narrow) else (x.type.elem.lo, x.type.elem.hi)
+    return (lo + hi) / 2, (hi - lo) / (12 if isinstance(x, Narrow) else 3)
 
 
 def random_threshold(rng: np.random.Generator, x: Op, name: str, kind: Elem) -> Threshold:
@@ -181,14 +203,24 @@ def _table(rng: np.random.Generator, x: Op, name: str, kind: Elem) -> Table:
 
 
 def random_pool(rng: np.random.Generator, x: Op, name: str, allowed: Allowed = Allowed()) -> Op:
-    """A maximum, or a sum with a step function behind it."""
+    """A maximum, or a sum with what makes values of it."""
+    if rng.random() < 0.7:
+        return MaxPool2d(name, x, *_pool_window(rng, x))
+    return random_step(rng, random_sum_pool(rng, x, name), f"{name} step", allowed)
+
+
+def random_sum_pool(rng: np.random.Generator, x: Op, name: str) -> Op:
+    """A sum of values or of accumulators; these themselves where a sum may leave 32 bits."""
+    pool = SumPool2d(name, x, *_pool_window(rng, x))
+    return pool if I32.holds(*reachable(pool).hull()) else x
+
+
+def _pool_window(rng: np.random.Generator, x: Op) -> tuple[Pair, Pair, Pads]:
+    """Kernel, strides and pads."""
     kernel = _window(rng, map_shape(x)[:2], 3)
     strides = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
-    pads = tuple(min(p, kernel[i % 2] - 1) for i, p in enumerate(_pads(rng, kernel)))
-    assert len(pads) == 4
-    if rng.random() < 0.7:
-        return MaxPool2d(name, x, kernel, strides, pads)
-    return random_activation(rng, SumPool2d(name, x, kernel, strides, pads), f"{name} step", allowed)
+    top, left, bottom, right = (min(p, kernel[i % 2] - 1) for i, p in enumerate(_pads(rng, kernel)))
+    return kernel, strides, (top, left, bottom, right)
 
 
 def _window(rng: np.random.Generator, size: Pair, largest: int) -> Pair:

@@ -10,14 +10,14 @@ from tests.arm.kernel_runner import Case, planes_of, values_of
 from tests.graphs import random_threshold, random_values
 
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
-from bnnc.ir.elem import B1_01, B1_PM, I8, I16, TER, Elem, elem
+from bnnc.ir.elem import B1_01, B1_PM, I8, I16, TER, Elem, elem, range_elem
 from bnnc.ir.geometry import Pads, Pair
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedConv, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.sim.bits import pack
 
-U2, U3, I2 = elem("u2"), elem("u3"), elem("i2")
+U2, U3, I2, I17 = elem("u2"), elem("u3"), elem("i2"), elem("i17")
 SIZES = (1, 31, 32, 33, 63, 64, 65, 129)
 ONE = np.array(1, np.float32)
 
@@ -213,11 +213,37 @@ def pool_cases(seed: int) -> Iterator[Case]:
     ):
         shape = (5, 6, channels)
         window = (kernel, strides, pads)
-        x, codes = values_of(I8, shape), random_values(rng, I8, shape)
-        for head in (MaxPool2d("m", x, *window), SumPool2d("s", x, *window)):
-            yield Case((head,), codes)
-            step = random_threshold(rng, head, "t", (TER, B1_PM)[channels % 2])
-            yield Case((head, step, Pack("p", step)), codes)
+        for numbers in (I8, I17):
+            x, codes = values_of(numbers, shape), random_values(rng, numbers, shape)
+            for head in (MaxPool2d("m", x, *window), SumPool2d("s", x, *window)):
+                yield Case((head,), codes)
+                step = random_threshold(rng, head, "t", (TER, B1_PM)[channels % 2])
+                yield Case((head, step, Pack("p", step)), codes)
         for kind in (B1_PM, B1_01, TER):
             pool = PackedMaxPool2d("m", planes_of(kind, shape), *window)
             yield Case((pool,), pack(random_values(rng, kind, shape), kind))
+
+
+def narrow_cases(seed: int) -> Iterator[Case]:
+    """The integers of convolutions, pools and maps in narrower types, packed where they fit."""
+    for i, channels in enumerate(SIZES):
+        few = min(channels, 15)
+        yield from _narrowed(Conv(B1_01, B1_PM, (3, 4, 4 * few), SIZES[-1 - i], (1, 2)).binary(i), 120)
+        yield from _narrowed(Conv(I2, I2, (3, 3, few), channels, (2, 1)).integer(i), 120)
+        yield from _narrowed(Conv(I8, TER, (3, 3, 2 * channels), channels, groups=channels).integer(i), 256)
+        codes = np.random.default_rng(seed + i).integers(-40, 41, (3, 4, channels)).astype(np.int32)
+        wide = values_of(I17, (3, 4, channels))
+        yield from _narrowed(Case((SumPool2d("s", wide, (3, 2), (2, 1), (1, 1, 0, 0)),), codes), 240)
+        yield from _narrowed(Case((MaxPool2d("m", wide, (2, 2)),), codes), 40)
+        yield from _narrowed(Case((ChannelsLast("l", wide),), codes), 40)
+        yield Case((Narrow("n", wide, I8),), codes)
+        bits = pack((codes > 0).astype(np.uint8), U3)
+        yield from _narrowed(Case((Unpack("u", planes_of(U3, (3, 4, channels))),), bits), 1)
+
+
+def _narrowed(case: Case, bound: int) -> Iterator[Case]:
+    """The results, which lie between -bound and bound, in a narrower type, and as bit planes."""
+    narrow = Narrow("n", case.ops[-1], range_elem(-bound, bound))
+    yield Case((*case.ops, narrow), case.x)
+    if narrow.elem.bits <= 8:
+        yield Case((*case.ops, narrow, Pack("p", narrow)), case.x)

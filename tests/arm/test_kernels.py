@@ -26,6 +26,7 @@ FAMILIES: dict[str, list[Case]] = {
     "pixelwise": list(cases.pixelwise_cases(0)),
     "extremes": list(cases.extreme_cases()),
     "pools": list(cases.pool_cases(0)),
+    "narrow": list(cases.narrow_cases(0)),
 }
 
 
@@ -50,6 +51,8 @@ def test_kernels_on_a_lesser_vector_unit(family: str, cpu: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cpu", LOWER)
-@pytest.mark.parametrize("family", ["geometry", "planes", "integer", "tables", "pixelwise", "pools"])
+@pytest.mark.parametrize(
+    "family", ["geometry", "planes", "integer", "tables", "pixelwise", "pools", "narrow"]
+)
 def test_more_kernels_on_a_lesser_vector_unit(family: str, cpu: str) -> None:
     compare(FAMILIES[family], target("host", cpu))

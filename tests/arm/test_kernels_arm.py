@@ -22,6 +22,7 @@ FAMILIES: dict[str, list[Case]] = {
         *list(cases.pixelwise_cases(0))[::6],
         *cases.extreme_cases(),
         *list(cases.pool_cases(0))[::3],
+        *list(cases.narrow_cases(0))[::5],
         cases.table_case(0, True),
     ],
 }

@@ -8,8 +8,8 @@ from tests.graphs import random_values
 from tests.sim.cases import assert_as_slow, integers, packed
 
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, Reshape
-from bnnc.ir.elem import B1_PM, I8, I32, I64, TER, Elem, elem
-from bnnc.ir.integer_ops import TopK
+from bnnc.ir.elem import B1_01, B1_PM, I8, I16, I32, I64, TER, U8, Elem, elem
+from bnnc.ir.integer_ops import Narrow, TopK
 from bnnc.ir.packed_ops import Pack, Unpack
 from bnnc.sim import slow
 from bnnc.sim.simulator import evaluate
@@ -31,6 +31,14 @@ def test_reshape_keeps_the_order() -> None:
 
 def test_cast() -> None:
     assert assert_as_slow(Cast("n", integers(I8, (3, 4, 5)), I64), X).dtype == np.int64
+
+
+@pytest.mark.parametrize("kind", [B1_PM, B1_01, TER, elem("u3"), U8, I8, I16], ids=str)
+def test_narrow_keeps_the_integers(kind: Elem) -> None:
+    x = random_values(np.random.default_rng(2), kind, (2, 3, 4, 33)).astype(np.int32)
+    narrow = assert_as_slow(Narrow("n", integers(I32, x.shape[1:]), kind), x)
+    assert narrow.dtype == kind.dtype
+    np.testing.assert_array_equal(narrow, x)
 
 
 @pytest.mark.parametrize("kind", [B1_PM, TER, elem("u3"), I8], ids=str)

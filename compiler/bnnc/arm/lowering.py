@@ -15,13 +15,13 @@ from bnnc.arm.kernels.pools import write_pool
 from bnnc.arm.kernels.top_k import write_top_k
 from bnnc.errors import Finding, raise_all
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.schedule.stages import Stage
 
 _CONVOLUTIONS = (Conv2d, XnorConv2d, BitConv2d)
 _POOLS = (MaxPool2d, SumPool2d, PackedMaxPool2d)
-_PIXELWISE = (Threshold, Table, Pack, Unpack, ChannelsLast, ChannelsFirst, TopK)
+_PIXELWISE = (Threshold, Table, Narrow, Pack, Unpack, ChannelsLast, ChannelsFirst, TopK)
 
 
 def check(stages: Sequence[Stage], target_name: str) -> None:
@@ -65,5 +65,5 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
             write_pixelwise(kernel, channels_first(kernel, op), rest, stage.result)
         case Unpack() as op:
             write_pixelwise(kernel, unpacked(kernel, op), rest, stage.result)
-        case Threshold() | Table() | Pack() as op:
+        case Threshold() | Table() | Narrow() | Pack() as op:
             write_pixelwise(kernel, plain(kernel, op.x), stage.ops, stage.result)

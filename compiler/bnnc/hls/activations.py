@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bnnc.hls.cpp import struct
-from bnnc.hls.lanes import Lane, lane_of, signed_bits
+from bnnc.hls.lanes import Lane, lane_for, lane_of, signed_bits
 from bnnc.hls.roms import Reader, Rom, rom
-from bnnc.ir.integer_ops import Table, Threshold
+from bnnc.ir.elem import B1_PM
+from bnnc.ir.integer_ops import Narrow, Table, Threshold
 from bnnc.ir.op import Array
 
 MAX_COMPARED = 15  # more steps than this are searched by bisection instead of compared at once
@@ -39,6 +40,12 @@ def activation_of(op: Threshold | Table) -> Activation:
     if isinstance(op, Table):
         return Activation(op, lane_of(op.elem), int(op.table.min()), int(op.table.max()))
     return Activation(op, lane_of(op.elem), int(op.levels.min()), int(op.levels.max()))
+
+
+def narrowing(op: Narrow, lo: int, hi: int) -> Activation:
+    """Integers that lie in lo..hi, and in the range of the type: in the fewest bits."""
+    lo, hi = max(lo, op.elem.lo), min(hi, op.elem.hi)
+    return Activation(None, lane_of(B1_PM) if op.elem == B1_PM else lane_for(lo, hi), lo, hi)
 
 
 def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) -> ActivationText:

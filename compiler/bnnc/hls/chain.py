@@ -5,15 +5,15 @@ from __future__ import annotations
 from bnnc.errors import Finding, raise_all
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, EncodeInput, Reshape
 from bnnc.ir.graph import Graph
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.ir.parts import core_input, core_result
 
 CPU_REMEDY = "use --target arm"
-Steps = Threshold | Table | None
+Fused = Threshold | Table | Narrow | None
 _BUILT = (
-    *(EncodeInput, Conv2d, XnorConv2d, BitConv2d, Threshold, Table, TopK),
+    *(EncodeInput, Conv2d, XnorConv2d, BitConv2d, Threshold, Table, Narrow, TopK),
     *(MaxPool2d, PackedMaxPool2d, SumPool2d, ChannelsLast, ChannelsFirst, Pack, Unpack, Reshape, Cast),
 )
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bnnc.hls.activations import Activation, activation_of
-from bnnc.hls.chain import Steps
+from bnnc.hls.activations import Activation, activation_of, narrowing
+from bnnc.hls.chain import Fused
 from bnnc.hls.lanes import Lane, Wire, lane_for, lane_of
 from bnnc.hls.matrix import Conv, Matrix, matrix_of
 from bnnc.hls.names import Names, identifier
 from bnnc.hls.small_units import Pool, pooled_wire
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, EncodeInput, Reshape
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Op, tensor_of
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
 
@@ -70,7 +70,7 @@ def input_wire(encoder: EncodeInput) -> Wire:
 
 
 def plan_layers(encoder: EncodeInput, steps: list[Op], names: Names) -> list[Layer]:
-    """The layers in order. A Threshold or Table right behind a matrix is its activation."""
+    """The layers in order. A Threshold, Table or Narrow right behind a matrix is its activation."""
     plan = _Plan(names, input_wire(encoder))
     plan.encode(lane_of(encoder.elem))
     for op, fused in _with_activations(steps):
@@ -79,14 +79,14 @@ def plan_layers(encoder: EncodeInput, steps: list[Op], names: Names) -> list[Lay
     return plan.layers
 
 
-def _with_activations(steps: list[Op]) -> Iterator[tuple[Op, Steps]]:
-    """Each operation, matrices with the Threshold or Table right behind them."""
+def _with_activations(steps: list[Op]) -> Iterator[tuple[Op, Fused]]:
+    """Each operation, matrices with the Threshold, Table or Narrow right behind them."""
     at = 0
     while at < len(steps):
         op = steps[at]
         after = steps[at + 1] if at + 1 < len(steps) else None
         matrix = isinstance(op, XnorConv2d | BitConv2d | Conv2d)
-        fused = after if matrix and isinstance(after, Threshold | Table) else None
+        fused = after if matrix and isinstance(after, Threshold | Table | Narrow) else None
         yield op, fused
         at += 1 if fused is None else 2
 
@@ -110,13 +110,15 @@ class _Plan:
             act = Activation(None, RAW, self.wire.lo, self.wire.hi)
             self._map("output", act, 1, "32-bit integers of the output")
 
-    def add(self, op: Op, fused: Steps) -> None:
+    def add(self, op: Op, fused: Fused) -> None:
         match op:
             case XnorConv2d() | BitConv2d() | Conv2d():
                 self._matrix(op, fused)
             case Threshold() | Table():
                 what = "table" if isinstance(op, Table) else "thresholds"
                 self._map(identifier(op.name), activation_of(op), op.type.shape[-1], what)
+            case Narrow():
+                self._narrow(op)
             case MaxPool2d() | PackedMaxPool2d() | SumPool2d():
                 self.layers.append(PoolLayer(self._name(op), op))
                 self.wire = pooled_wire(op, self.wire)
@@ -128,16 +130,21 @@ class _Plan:
             case _:
                 assert isinstance(op, Pack | Unpack | Reshape | Cast)  # the same integers in the same order
 
-    def _matrix(self, op: Conv, fused: Steps) -> None:
+    def _matrix(self, op: Conv, fused: Fused) -> None:
         matrix = matrix_of(op, self.wire)
-        raw = Activation(None, lane_for(min(matrix.lo, -1), matrix.hi), matrix.lo, matrix.hi)
-        act = activation_of(fused) if fused else raw
+        act = _activation(matrix, fused)
         self.layers.append(MatrixLayer(self._name(op), matrix, act))
         self._behind(act, tensor_of(op).size)
 
     def _map(self, name: str, act: Activation, channels: int, what: str) -> None:
         self.layers.append(MapLayer(self.names.take(name), act, channels, what))
         self._behind(act, self.wire.size)
+
+    def _narrow(self, op: Narrow) -> None:
+        """Codes of fewer bits, where the stream has not those that it needs already."""
+        act = narrowing(op, self.wire.lo, self.wire.hi)
+        if act.lane != self.wire.lane:
+            self._map(identifier(op.name), act, op.type.shape[-1], f"codes of {act.lane.bits} bits")
 
     def _reorder(self, op: ChannelsLast | ChannelsFirst) -> None:
         channels = op.x.type.shape[0 if isinstance(op, ChannelsLast) else 2]
@@ -151,3 +158,14 @@ class _Plan:
 
     def _name(self, op: Op) -> str:
         return self.names.take(identifier(op.name))
+
+
+def _activation(matrix: Matrix, fused: Fused) -> Activation:
+    """What becomes of the sums of a matrix."""
+    match fused:
+        case None:
+            return Activation(None, lane_for(min(matrix.lo, -1), matrix.hi), matrix.lo, matrix.hi)
+        case Narrow():
+            return narrowing(fused, matrix.lo, matrix.hi)
+        case _:
+            return activation_of(fused)

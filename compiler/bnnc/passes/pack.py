@@ -13,6 +13,7 @@ from bnnc.ir.types import Packed
 from bnnc.sim.bits import pack
 
 MAX_PLANE_PAIRS = 4  # an int8 multiply-accumulate costs about as many NEON slots as four bit-plane products
+MAX_PLANES = 8  # of a map: what `Pack` takes
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class PackBits:
     def _is_binary(self, conv: Conv2d) -> bool:
         pairs = conv.x.type.elem.bits * conv.weight_elem.bits
         pad_fits = conv.pad_value == 0 or conv.x.type.elem.holds(conv.pad_value, conv.pad_value)
-        return conv.groups == 1 and pad_fits and pairs <= self.max_plane_pairs
+        fits = pairs <= self.max_plane_pairs and conv.x.type.elem.bits <= MAX_PLANES
+        return conv.groups == 1 and pad_fits and fits
 
 
 @dataclass

@@ -10,7 +10,7 @@ import numpy as np
 from bnnc.ir.edge_ops import EncodeInput, Input
 from bnnc.ir.elem import B1_PM
 from bnnc.ir.graph import Graph
-from bnnc.ir.integer_ops import NO_CUT, Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.integer_ops import NO_CUT, Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, PackedConv, PackedMaxPool2d, XnorConv2d
 from bnnc.ir.parts import tail
@@ -118,6 +118,8 @@ def lowered(op: Op) -> str:
             return f"thresholds, {_most_steps(op)} a channel, to {op.elem}"
         case Table():
             return f"table of {op.table.shape[1]} entries a channel, to {op.elem}"
+        case Narrow():
+            return f"the same integers as {op.elem}"
         case PackedMaxPool2d():
             return f"maximum on packed words, window {op.kernel[0]}x{op.kernel[1]}"
         case MaxPool2d() | SumPool2d():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bnnc.ir.edge_ops import ChannelsLast, Reshape
 from bnnc.ir.graph import Graph
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold
 from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, Unpack, XnorConv2d
 from bnnc.ir.parts import core_input, core_result
@@ -89,12 +89,12 @@ def _joins(op: Op, chain: list[Op], graph: Graph) -> bool:
     match last, op:
         case (
             Conv2d() | XnorConv2d() | BitConv2d() | SumPool2d() | MaxPool2d(),
-            Threshold() | Table() | Pack(),
+            Threshold() | Table() | Narrow() | Pack(),
         ):
             return True
-        case ChannelsLast() | Unpack(), Threshold() | Table() | Pack():
+        case ChannelsLast() | Unpack(), Threshold() | Table() | Narrow() | Pack():
             return True
-        case Threshold() | Table(), Pack():
+        case Threshold() | Table() | Narrow(), Pack():
             return True
         case _:
             return False

@@ -13,7 +13,7 @@ import numpy as np
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, EncodeInput, Reshape
 from bnnc.ir.elem import B1_PM, Elem
 from bnnc.ir.graph import Graph
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedConv, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.ir.parts import core_result
@@ -97,7 +97,7 @@ def _on_integers(op: Op, x: Array) -> Array:
 
 def _moved(op: Op, x: Array) -> Array:
     match op:
-        case Pack() | Unpack() | Cast():
+        case Pack() | Unpack() | Cast() | Narrow():
             return x
         case Reshape():
             return np.array(x.ravel().tolist()).reshape(op.shape)

@@ -14,7 +14,6 @@ from bnnc.arm.kernels.levels import MAX_COMPARED_CUTS, compared, looked_up, padd
 from bnnc.ir.elem import Elem
 from bnnc.ir.integer_ops import NO_CUT, Table, Threshold
 from bnnc.ir.op import Array, Op
-from bnnc.ir.packed_ops import Pack
 from bnnc.ir.types import WORD_BITS, Packed, Tensor
 
 
@@ -29,7 +28,7 @@ class Epilogue:
         self._kernel, self._type = kernel, result.type
         self._channels, self._width, self._capacity = result.type.shape[-1], width, capacity
         self._group = next(g for g in (32, 16, 8, 4, 2, 1) if width % g == 0)
-        self._step = next((op for op in ops if not isinstance(op, Pack)), None)
+        self._step = next((op for op in ops if isinstance(op, Threshold | Table)), None)
         self._cut = self._single_cut()
         self._vector = self._scalar = None
         match self._step:

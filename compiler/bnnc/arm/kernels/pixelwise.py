@@ -1,4 +1,4 @@
-"""Operations pixel by pixel: steps, tables, packing and changes of layout outside of other kernels.
+"""Operations pixel by pixel: steps, tables, packing and changes of type or layout outside of other kernels.
 
 A source puts one pixel's channels into a strip as int32; the epilogue does the rest.
 """
