@@ -1,4 +1,4 @@
-"""Compares the source's numbers with the simulator's: exactly, to rounding, or by how much they differ."""
+"""Compares the source's numbers with the simulator's: exactly, to rounding, or layer by layer."""
 
 from __future__ import annotations
 
@@ -43,32 +43,66 @@ def compare_source(graph: Graph, x: Array, codes: Array, raw: Array, source: Sou
     """The source on x (N, *input) against the raw integers of the simulator on codes."""
     expected, y = source.run(x), decode(graph, raw)
     assert expected.shape == y.shape, f"the source answers {expected.shape}, not {y.shape}"
-    if np.array_equal(expected, y):
-        return Comparison(True, True, "every output is equal")
-    if graph.is_approximate:
-        numbers = _distance(expected, y)
-        return Comparison(True, False, f"approximate: {_in_words(numbers)}", numbers=numbers)
-    if _equal_to_rounding(graph, raw, expected):
-        numbers = _rounding(expected, y)
-        return Comparison(True, False, f"equal to rounding ({_in_words(numbers)})", numbers=numbers)
+    if not _hides_layers(graph) and not graph.is_approximate:
+        if np.array_equal(expected, y):
+            return Comparison(True, True, "every output is equal")
+        if _equal_to_rounding(graph, raw, expected):
+            return _rounded(expected, y)
     return _judge(graph, follow(graph, x, codes, source), expected, y)
 
 
+def _hides_layers(graph: Graph) -> bool:
+    """Whether equal outputs say little of the layers in front: indices, and exponentials that saturate."""
+    ends = (core_result(graph), *tail(graph))
+    return any(isinstance(op, TopK | Softmax | LogSoftmax) for op in ends)
+
+
 def _judge(graph: Graph, followed: Followed, expected: Array, y: Array) -> Comparison:
-    """Outputs that differ by more than rounding are right if they follow from ties that float sums break."""
+    """What was found layer by layer, and the last one from the source's own codes."""
     if followed.mismatch:
         return _disagreement(expected, y, followed.mismatch)
-    raw = followed.values[core_result(graph)]
-    theirs = decode(graph, raw)
-    if not (_equal_to_rounding(graph, raw, expected) or _ties_only(graph, followed, expected)):
-        differs = expected != theirs
-        return _disagreement(
-            expected, y, first_mismatch(graph.result, differs, expected, theirs, "sim", "source")
-        )
-    changed = expected if expected.dtype.kind != "f" else theirs
+    if followed.is_exact:
+        theirs = decode(graph, followed.raw)
+        if not (_equal_to_rounding(graph, followed.raw, expected) or _ties_only(graph, followed, expected)):
+            found = first_mismatch(graph.result, expected != theirs, expected, theirs, "sim", "source")
+            return _disagreement(expected, y, found)
+    if np.array_equal(expected, y):
+        return Comparison(True, True, "every output is equal", numbers=_counts(followed))
+    if graph.is_approximate:
+        return _approximate(followed, expected, y)
+    if not followed.ties and _equal_to_rounding(graph, followed.raw, expected):
+        return _rounded(expected, y)
+    return _tied(graph, followed, expected, y)
+
+
+def _rounded(expected: Array, y: Array) -> Comparison:
+    numbers = _rounding(expected, y)
+    return Comparison(True, False, f"equal to rounding ({_in_words(numbers)})", numbers=numbers)
+
+
+def _approximate(followed: Followed, expected: Array, y: Array) -> Comparison:
+    """Layers of real numbers were quantized; all that reads the source's codes is exact nevertheless."""
+    distance = _distance(expected, y)
+    text = f"approximate: {_in_words(distance)}"
+    if followed.taken:
+        share = f"{followed.differing} of {followed.taken} codes"
+        text += f"; {share} behind approximated layers differ, the other layers agree"
+    return Comparison(True, False, text, numbers=distance | _counts(followed))
+
+
+def _tied(graph: Graph, followed: Followed, expected: Array, y: Array) -> Comparison:
+    changed = expected if expected.dtype.kind != "f" else decode(graph, followed.raw)
     samples = int((changed != y).reshape(len(y), -1).any(axis=1).sum())
     what = f"{followed.ties} quantized values, outputs of {samples} samples"
-    return Comparison(True, False, f"equal but for ties that the source's float sums break ({what})")
+    text = f"equal but for ties that the source's float sums break ({what})"
+    return Comparison(True, False, text, numbers=_counts(followed) | {"tied_samples": samples})
+
+
+def _counts(followed: Followed) -> dict[str, float]:
+    counts: dict[str, float] = {"ties": followed.ties}
+    if followed.taken:
+        counts |= {"approximated_codes": followed.taken, "differing_codes": followed.differing}
+    return counts
 
 
 def _disagreement(expected: Array, y: Array, mismatch: Mismatch) -> Comparison:
@@ -104,11 +138,10 @@ def _rounding(expected: Array, y: Array) -> dict[str, float]:
 
 def _ties_only(graph: Graph, followed: Followed, expected: Array) -> bool:
     """Whether indices of the largest elements differ only where those elements are equal integers."""
-    result = core_result(graph)
-    if not isinstance(result, TopK):
+    if followed.ranked is None:
         return False
     n = len(expected)
-    scores, ours = followed.values[result.x].reshape(n, -1), followed.values[result].reshape(n, -1)
+    scores, ours = followed.ranked.reshape(n, -1), followed.raw.reshape(n, -1)
     theirs = expected.reshape(n, -1)
     return np.array_equal(np.take_along_axis(scores, theirs, 1), np.take_along_axis(scores, ours, 1))
 

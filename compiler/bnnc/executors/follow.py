@@ -2,122 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnnc.executors.locate import Mismatch, first_mismatch
-from bnnc.ir.edge_ops import EncodeInput
-from bnnc.ir.elem import I32
+from bnnc.executors.chains import ChainJudge, Quantizer, in_layout, source_codes
+from bnnc.executors.locate import Mismatch
 from bnnc.ir.graph import Graph
-from bnnc.ir.integer_ops import Table, Threshold
-from bnnc.ir.op import Array, Op
-from bnnc.ir.parts import core_input
-from bnnc.sim import simulator
+from bnnc.ir.integer_ops import TopK
+from bnnc.ir.op import Array, Op, map_shape
+from bnnc.ir.parts import core_input, core_result
+from bnnc.ir.types import Packed
+from bnnc.sim import bits, simulator
 
 if TYPE_CHECKING:
     from bnnc.executors.source import SourceExecutor
 
-Quantizer = EncodeInput | Threshold | Table
-NEIGHBOURS = (-2, -1, 1, 2)  # sums of an even number of +-1 are even
+CHUNK = 64  # samples of which all layers are in memory at once
 
 
 @dataclass
 class Followed:
-    """The simulator's values when every layer reads what the source's quantizers gave.
+    """What came of reading in every layer what the source's quantizers gave.
 
-    `ties` counts quantized values that differ because the float sum in front of them fell on the other side
-    of a cut; `mismatch` is the first that differs otherwise.
+    `ties`: quantized values that differ because the source's float sum in front of them was rounded.
+    `taken`: quantized values right behind approximated layers, of which `differing` are not the source's.
+    `mismatch`: the first value that differs otherwise. `raw`: the integers of the core's result, and
+    `ranked`: what its TopK ranks, if it is one. `is_exact`: whether no approximated layer lies between the
+    source's last codes and the result.
     """
 
-    values: dict[Op, Array] = field(default_factory=dict)
+    raw: Array
+    ranked: Array | None = None
+    is_exact: bool = True
     ties: int = 0
+    taken: int = 0
+    differing: int = 0
     mismatch: Mismatch | None = None
 
 
 def follow(graph: Graph, x: Array, codes: Array, source: SourceExecutor) -> Followed:
     """Run the simulator on codes (N, ..) beside the source on x, with the source's codes in place of its own.
 
-    A float sum of products with scales that are no powers of two may be off by some ulp from the real number
-    that the integer sum stands for. Where a cut of the quantizer lies right there (an exact 0 in front of a
-    sign, say) the source's code is that of a neighbouring integer, and all that comes behind follows from it.
+    Every layer that no note names has to be exact, given the source's codes. A float sum of products with
+    scales that are no powers of two may be off by some ulp from the real number that the integer sum stands
+    for. Where a cut of the quantizer lies right there (an exact 0 in front of a sign, say) the source's code
+    is another one; that is a tie if the source's own operations make our code of our sum.
     """
-    quantizers = list(_quantizers(graph))
-    named = [op for quantizer in quantizers for op in (quantizer, *quantizer.operands)]
-    theirs = source.values(x, [op.name for op in named])
-    found, encoder = Followed(), core_input(graph)
-    for op in simulator.core_ops(graph):
-        operands = (found.values[operand] for operand in op.operands) if op is not encoder else ()
-        found.values[op] = simulator.evaluate(op, *operands) if op is not encoder else codes
-        if op in quantizers and op.name in theirs:
-            _take_over(op, theirs, found)
-        if found.mismatch:
+    judge = ChainJudge(graph, source)
+    walks = []
+    for at in range(0, len(x), CHUNK):
+        walk = _Walk(graph, judge, codes[at : at + CHUNK])
+        walk.run(source.values(x[at : at + CHUNK], judge.tensors))
+        walks.append(walk)
+        if walk.mismatch:
+            walk.mismatch = replace(walk.mismatch, sample=at + walk.mismatch.sample)
             break
-    return found
+    return _joined(graph, walks)
 
 
-def _quantizers(graph: Graph) -> Iterator[Quantizer]:
-    """Operations that stand for quantizers of the source. A declared domain is none, `encode` checks it."""
-    for op in graph.ops:
-        if isinstance(op, Threshold | Table) or (isinstance(op, EncodeInput) and not op.values.size):
-            yield op
+@dataclass
+class _Walk:
+    """One chunk of samples through the core. `inexact`: operations behind approximated layers."""
+
+    graph: Graph
+    judge: ChainJudge
+    codes: Array
+    values: dict[Op, Array] = field(default_factory=dict)
+    inexact: set[Op] = field(default_factory=set)
+    ties: int = 0
+    taken: int = 0
+    differing: int = 0
+    mismatch: Mismatch | None = None
+
+    def run(self, theirs: Mapping[str, Array]) -> None:
+        """Fill `values` up to the first mismatch."""
+        encoder, approximated = core_input(self.graph), _approximated(self.graph)
+        judged = self.judge.quantizers
+        for op in simulator.core_ops(self.graph):
+            operands = () if op is encoder else op.operands
+            known = (self.values[operand] for operand in operands)
+            self.values[op] = self.codes if op is encoder else simulator.evaluate(op, *known)
+            if op.name in approximated or self.inexact.intersection(operands):
+                self.inexact.add(op)
+            if op in judged and judged[op].name in theirs:
+                self._take_over(op, judged[op], theirs)
+            if self.mismatch:
+                return
+
+    def _take_over(self, op: Op, quantizer: Quantizer, theirs: Mapping[str, Array]) -> None:
+        """Judge the codes of a quantizer at `op`, and go on with the source's."""
+        ours = _plain(op, self.values[op])
+        codes = source_codes(quantizer, in_layout(quantizer, theirs[quantizer.name], ours.shape))
+        codes = codes.astype(ours.dtype)
+        differing = int((codes != ours).sum())
+        exact = op not in self.inexact
+        self.inexact.discard(op)
+        if exact:
+            self.ties += differing
+        else:
+            self.taken += ours.size
+            self.differing += differing
+        if differing:
+            self.mismatch = self.judge.mismatch(quantizer, ours, codes, self.values, theirs, exact)
+            self.values[op] = bits.pack(codes, op.type.elem) if isinstance(op.type, Packed) else codes
 
 
-def _take_over(op: Op, theirs: Mapping[str, Array], found: Followed) -> None:
-    """Compare the codes of a quantizer, and go on with the source's."""
-    ours = found.values[op]
-    if theirs[op.name].size != ours.size:
-        return  # another layout than the source's; the end of the network still tells
-    codes = _codes(op, theirs[op.name], ours)
-    differs = codes != ours
-    if not differs.any():
-        return
-    ties = differs & _is_tie(op, codes, theirs, found)
-    found.ties += int(ties.sum())
-    found.values[op] = codes
-    if (differs & ~ties).any():
-        found.mismatch = first_mismatch(op, differs & ~ties, codes, ours, "sim", "source")
+def _approximated(graph: Graph) -> set[str]:
+    """Names of operations that bnnc rounded: layers with a note, and the integers made for them to read."""
+    return {name for note in graph.notes for name in (note.node, f"{note.node} input")}
 
 
-def _codes(op: Op, values: Array, like: Array) -> Array:
-    """The integers of the source's real values, in the layout and type of `like`."""
-    scale = op.constants["scale"].astype(np.float64)
-    if isinstance(op, EncodeInput):
-        scale = scale.reshape(-1, *(1 for _ in like.shape[2:]))
-    return np.rint(_in_layout(op, values, like.shape) / scale).astype(like.dtype)
+def _plain(op: Op, value: Array) -> Array:
+    if isinstance(op.type, Packed):
+        return bits.unpack(value, op.type.elem, map_shape(op)[2])
+    return value
 
 
-def _in_layout(op: Op, values: Array, shape: tuple[int, ...]) -> Array:
-    """Values of the source (N, C, H, W), or flattened, with the channel last; the input keeps its layout."""
-    if isinstance(op, EncodeInput) or len(shape) != 4:
-        return values.reshape(shape)
-    n, height, width, channels = shape
-    return values.reshape(n, channels, height, width).transpose(0, 2, 3, 1)
-
-
-def _is_tie(op: Op, codes: Array, theirs: Mapping[str, Array], found: Followed) -> Array:
-    """Where `codes` belong to an integer beside the one that `op` reads, whose float sum was rounded."""
-    ties = np.zeros(codes.shape, bool)
-    if isinstance(op, EncodeInput) or op.operands[0].type.elem != I32:
-        return ties
-    sums = found.values[op.operands[0]]
-    unit = 1 << op.shift if isinstance(op, Table) else 1
-    for step in NEIGHBOURS:
-        ties |= simulator.evaluate(op, sums + np.int32(step * unit)) == codes
-    return ties & _rounded(op, sums, theirs.get(op.operands[0].name))
-
-
-def _rounded(op: Op, sums: Array, values: Array | None) -> Array:
-    """Where the source's float sum is not the integer sum times one number a channel, rounded once.
-
-    Everywhere if the source's sums are not known: nothing speaks against a tie.
-    """
-    if values is None or values.size != sums.size:
-        return np.ones(sums.shape, bool)
-    real, wide = _in_layout(op, values, sums.shape), sums.astype(np.float64)
-    axes = tuple(range(sums.ndim - 1))
-    scale = (wide * real).sum(axes) / np.maximum((wide * wide).sum(axes), 1)
-    rounded: Array = real != sums.astype(np.float32) * scale.astype(np.float32)
-    return rounded
+def _joined(graph: Graph, walks: list[_Walk]) -> Followed:
+    result = core_result(graph)
+    complete = [walk for walk in walks if walk.mismatch is None]
+    raw = [walk.values[result] for walk in complete]
+    ranked = [walk.values[result.x] for walk in complete] if isinstance(result, TopK) else []
+    return Followed(
+        np.concatenate(raw) if raw else np.empty((0, *result.type.shape)),
+        np.concatenate(ranked) if ranked else None,
+        not any(result in walk.inexact for walk in walks),
+        sum(walk.ties for walk in walks),
+        sum(walk.taken for walk in walks),
+        sum(walk.differing for walk in walks),
+        walks[-1].mismatch if walks else None,
+    )

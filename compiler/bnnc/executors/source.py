@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped,unused-ignore]
 from onnx import ModelProto, ValueInfoProto
 
 from bnnc.errors import BnncError
+from bnnc.executors.cut import cut_between
 from bnnc.executors.registry import Progress
 from bnnc.frontends.expand import expand
 from bnnc.frontends.onnx_file import model_bytes, parse_model
-from bnnc.frontends.reader import read_model
+from bnnc.frontends.reader import SourceModel, read_model
 from bnnc.frontends.sessions import ORT_ERRORS, open_session
 from bnnc.frontends.structure import input_shape, network_inputs
 from bnnc.ir.op import Array
@@ -34,32 +36,60 @@ class SourceExecutor:
         self._input = value.name
         self._batch = declared or FREE_BATCH
         self._session = _session(self._model, threads)
+        self._sessions: dict[tuple[str, ...], ort.InferenceSession] = {}
+
+    @cached_property
+    def read(self) -> SourceModel:
+        """The source graph as the passes see it, with the tensors that hold its operations' results."""
+        return read_model(parse_model(self._onnx), "")
 
     def run(self, x: Array, progress: Progress | None = None) -> Array:
         """What the source graph outputs for float32 (N, *shape), in its own dtype; N is axis 0."""
+        self._check(x)
         [output] = self._model.graph.output
-        return self._results(self._session, [output.name], x, progress)[0]
+        return self._results(self._session, [output.name], {self._input: x}, progress)[0]
 
     def values(self, x: Array, names: Iterable[str]) -> dict[str, Array]:
         """Results (N, ..) of operations of the source graph, by `Op.name`, that the ONNX graph has."""
-        tensors = read_model(parse_model(self._onnx), "").tensors
+        self._check(x)
+        tensors = self.read.tensors
         wanted = {name: tensors[name] for name in names if name in tensors and tensors[name] != self._input}
         if not wanted:
             return {}
-        session = _session(_with_outputs(self._model, set(wanted.values())), self._threads)
-        return dict(zip(wanted, self._results(session, list(wanted.values()), x, None), strict=True))
+        key = tuple(sorted(set(wanted.values())))
+        if key not in self._sessions:
+            self._sessions[key] = _session(_with_outputs(self._model, set(key)), self._threads)
+        results = self._results(self._sessions[key], list(wanted.values()), {self._input: x}, None)
+        return dict(zip(wanted, results, strict=True))
+
+    def between(self, first: str, last: str, values: Array) -> Array:
+        """The result (N, ..) of operation `last` if that of `first` were float32 `values` (N, ..)."""
+        start, end = self.read.tensors[first], self.read.tensors[last]
+        if ("between", start, end) not in self._sessions:
+            model = cut_between(self._model, start, end)
+            self._sessions["between", start, end] = _session(model, self._threads)
+        session = self._sessions["between", start, end]
+        feeds = {start: values}
+        if any(value.name == self._input for value in session.get_inputs()):  # for its shape alone
+            feeds[self._input] = np.zeros((len(values), *self._shape), np.float32)
+        return self._results(session, [end], feeds, None)[0]
 
     def _results(
-        self, session: ort.InferenceSession, outputs: Sequence[str], x: Array, progress: Progress | None
+        self,
+        session: ort.InferenceSession,
+        outputs: Sequence[str],
+        feeds: Mapping[str, Array],
+        progress: Progress | None,
     ) -> list[Array]:
-        self._check(x)
+        count = len(next(iter(feeds.values())))
         parts: list[list[Array]] = [[] for _ in outputs]
-        for start in range(0, max(1, len(x)), self._batch):
-            samples = x[start : start + self._batch]
+        for start in range(0, max(1, count), self._batch):
+            samples = {name: x[start : start + self._batch] for name, x in feeds.items()}
+            n = min(self._batch, count - start)
             for part, result in zip(parts, self._run_batch(session, outputs, samples), strict=True):
-                part.append(result)
+                part.append(result[:n])
             if progress is not None:
-                progress(len(samples))
+                progress(n)
         return [np.concatenate(part) for part in parts]
 
     def _check(self, x: Array) -> None:
@@ -70,19 +100,23 @@ class SourceExecutor:
             raise BnncError.at("input", "holds NaN")
 
     def _run_batch(
-        self, session: ort.InferenceSession, outputs: Sequence[str], samples: Array
+        self, session: ort.InferenceSession, outputs: Sequence[str], samples: Mapping[str, Array]
     ) -> list[Array]:
         """Always a full batch, so that a sample's result does not depend on how many others there are."""
-        batch = np.zeros((self._batch, *self._shape), np.float32)
-        batch[: len(samples)] = samples
         try:
-            results = session.run(list(outputs), {self._input: batch})
+            feeds = {name: self._full_batch(x) for name, x in samples.items()}
+            results: list[Array] = session.run(list(outputs), feeds)
         except ORT_ERRORS as error:
             raise BnncError(f"onnxruntime cannot run the model ({error})") from error
         for name, result in zip(outputs, results, strict=True):
             if result.shape[:1] != (self._batch,):
                 raise BnncError.at(f"tensor {name!r}", f"shape {result.shape} for a batch of {self._batch}")
-        return [result[: len(samples)] for result in results]
+        return results
+
+    def _full_batch(self, samples: Array) -> Array:
+        batch = np.zeros((self._batch, *samples.shape[1:]), np.float32)
+        batch[: len(samples)] = samples
+        return batch
 
 
 def _with_outputs(model: ModelProto, tensors: set[str]) -> ModelProto:

@@ -171,7 +171,8 @@ def _turned(root: Op, sense: Array, link: src.MaxPool) -> tuple[Op, Chain]:
     if not isinstance(root, Conv2d):
         raise link.refusal("pools a falling function of something that is no convolution", POOL_FIRST)
     weights = root.weights * sense[:, None, None, None].astype(root.weights.dtype)
-    turned = replace(root, weights=weights, weight_elem=smallest_elem(weights))
+    scale = np.asarray(root.scale * sense, np.float32)
+    turned = replace(root, weights=weights, weight_elem=smallest_elem(weights), scale=scale)
     return turned, (src.Mul(link.name, Input("", sense.shape), sense.astype(np.float32)),)
 
 
