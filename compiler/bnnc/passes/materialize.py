@@ -109,6 +109,8 @@ class Materializer:
         assert made is not None
         kind = f"{'i' if signed else 'u'}{bits}"
         text = f"real input in [{lo:.6g}, {hi:.6g}] quantized to {kind}, step {scale:.6g}"
+        if isinstance(chain[0], DomainValue):
+            text += "; a domain of one scale, with the padding among its codes, would be exact"
         self.notes.append(Note(wanted_by, text))
         return made
 
