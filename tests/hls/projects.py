@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from bnnc.ir.edge_ops import ChannelsLast, Input, Reshape, ToFloat
 from bnnc.ir.elem import B1_01, B1_PM, I8, TER, Elem, elem
 from bnnc.ir.geometry import Pads, Pair
 from bnnc.ir.graph import Graph, Level
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, TopK
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, TopK
 from bnnc.ir.op import Op, map_shape
+from bnnc.passes.materialize import narrowed
 from bnnc.passes.pack import PackBits
 from bnnc.sim import simulator
 
@@ -143,9 +145,38 @@ def best_of_many_equals() -> Graph:
     return packed("best", Reshape("vector", TopK("best", dense, 7), (7,)))
 
 
+def narrow_integers() -> Graph:
+    """Layers that read the integers of a layer and of a sum of accumulators, odd channels, zeros around."""
+    rng = np.random.default_rng(11)
+    x: Op = random_threshold(rng, map_input(rng, (3, 9, 8), "i8"), "signs", B1_PM)
+    first = Conv2d("first", x, random_values(rng, B1_PM, (7, 2, 2, 3)), B1_PM, pads=AROUND)
+    second = Conv2d("second", narrow(first), random_values(rng, TER, (9, 3, 2, 7)), TER, pads=AROUND)
+    pooled = narrow(SumPool2d("sum", second, (3, 2), (2, 2), (1, 0, 1, 1)))
+    return packed("narrow", Conv2d("third", pooled, random_values(rng, B1_PM, (5, 2, 2, 9)), B1_PM))
+
+
+def narrow_pools() -> Graph:
+    """Maxima and sums of accumulators; one channel moves, which needs fewer bits than the stream has."""
+    rng = np.random.default_rng(12)
+    gates = random_threshold(rng, map_input(rng, (3, 8, 7), "i8"), "gates", B1_01)
+    x: Op = replace(gates, jumps=gates.jumps * np.array([[1], [0], [0]], np.int32))
+    x = Conv2d("first", x, random_values(rng, elem("i3"), (5, 2, 2, 3)), elem("i3"))
+    x = narrow(SumPool2d("sum", MaxPool2d("maximum", x, (2, 2)), (2, 2), (1, 2), (1, 1, 0, 0)))
+    x = random_threshold(rng, SumPool2d("sum of sums", x, (2, 1)), "steps", elem("u3"))
+    return packed("narrow pools", Conv2d("last", x, random_values(rng, TER, (4, 2, 2, 5)), TER))
+
+
+def narrow(x: Op) -> Op:
+    """Accumulators in the narrowest type."""
+    small = narrowed(x)
+    assert isinstance(small, Narrow)
+    return small
+
+
 ENGINES = (
     *(wide_integers, bipolar_in_zeros, ternary_dilated),
     *(zeros_and_ones, pools_and_tables, best_of_many_equals),
+    *(narrow_integers, narrow_pools),
 )
 
 

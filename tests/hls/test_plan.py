@@ -7,15 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.graphs import encoder, random_values
-from tests.hls.projects import layer, map_input, packed
+from tests.hls.projects import layer, map_input, narrow_integers, narrow_pools, packed
 
 from bnnc.errors import BnncError
+from bnnc.hls.activations import narrowing
 from bnnc.hls.chain import core_chain
-from bnnc.hls.lanes import Lane, lane_for, signed_bits
+from bnnc.hls.lanes import BIPOLAR, Lane, lane_for, signed_bits
+from bnnc.hls.layers import plan_layers
 from bnnc.hls.names import Names, identifier
 from bnnc.ir.edge_ops import EncodeInput, Input, Reshape
-from bnnc.ir.elem import B1_PM
-from bnnc.ir.integer_ops import Conv2d
+from bnnc.ir.elem import B1_PM, I8, Elem, elem
+from bnnc.ir.graph import Graph
+from bnnc.ir.integer_ops import Conv2d, Narrow
+from bnnc.ir.parts import core_input
 
 ONE = np.ones((), np.float32)
 
@@ -51,6 +55,36 @@ def test_lanes_hold_their_integers() -> None:
     assert lane_for(-128, 127) == Lane("Signed", 8)
     assert lane_for(-128, 128) == Lane("Signed", 9)
     assert [signed_bits(-1, 0), signed_bits(0, 0), signed_bits(-2, 1), signed_bits(0, 1)] == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "kind", "lane"),
+    [
+        (-300, 90, I8, Lane("Signed", 8)),
+        (-3, 90, I8, Lane("Signed", 8)),
+        (0, 300, elem("u4"), Lane("Unsigned", 4)),
+        (-7, 7, elem("b1_01"), Lane("Unsigned", 1)),
+        (-7, 7, elem("ter"), Lane("Signed", 2)),
+        (-1, 1, B1_PM, BIPOLAR),
+    ],
+)
+def test_narrow_takes_the_bits_that_both_ranges_need(lo: int, hi: int, kind: Elem, lane: Lane) -> None:
+    x = map_input(np.random.default_rng(0), (2, 3, 3), "i16")
+    act = narrowing(Narrow("n", x, kind), lo, hi)
+    assert (act.op, act.lane, act.lo, act.hi) == (None, lane, max(lo, kind.lo), min(hi, kind.hi))
+
+
+@pytest.mark.parametrize(
+    ("graph", "kinds"),
+    [
+        (narrow_integers(), "Transpose Map Matrix Matrix Pool Matrix Map"),
+        (narrow_pools(), "Transpose Map Matrix Pool Pool Map Pool Map Matrix Map"),
+    ],
+    ids=["of matrices", "of pools"],
+)
+def test_narrow_is_a_layer_only_where_bits_are_to_spare(graph: Graph, kinds: str) -> None:
+    layers = plan_layers(core_input(graph), core_chain(graph), Names())
+    assert [type(entry).__name__ for entry in layers] == [f"{kind}Layer" for kind in kinds.split()]
 
 
 @pytest.mark.parametrize(

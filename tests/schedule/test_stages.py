@@ -9,9 +9,9 @@ import pytest
 from tests.graphs import random_graph
 
 from bnnc.ir.edge_ops import ChannelsLast, EncodeInput, Input, Reshape, ToFloat
-from bnnc.ir.elem import B1_PM, I8
+from bnnc.ir.elem import B1_PM, I8, I16, elem
 from bnnc.ir.graph import Graph, Level
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Threshold
+from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Threshold
 from bnnc.ir.op import Op, operation, tensor_of
 from bnnc.ir.parts import core_input, core_result
 from bnnc.ir.types import Tensor
@@ -61,6 +61,19 @@ def test_a_convolution_takes_its_step_and_packing_along() -> None:
     graph = packed(ToFloat("f", conv("c1", pooled, 5)))
     wanted = ["channels_last", "conv2d+threshold+pack", "packed_max_pool2d", "xnor_conv2d"]
     assert names(graph) == wanted
+
+
+def test_integers_are_narrowed_where_they_are_made() -> None:
+    x: Op = SumPool2d("s", conv("c0", ChannelsLast("l", codes((3, 4, 4))), 8), (2, 2), (2, 2))
+    last = conv("c2", Narrow("n1", conv("c1", Narrow("n0", x, I16), 5), I8), 4)
+    wanted = ["channels_last", "conv2d", "sum_pool2d+narrow", "conv2d+narrow", "conv2d"]
+    assert names(packed(last)) == wanted
+
+
+def test_narrowed_integers_are_packed_at_once() -> None:
+    small = Narrow("n", conv("c0", ChannelsLast("l", codes((3, 4, 4))), 8), elem("i2"))
+    wanted = ["channels_last", "conv2d+narrow+pack", "bit_conv2d"]
+    assert names(packed(conv("c1", small, 5))) == wanted
 
 
 def test_a_view_is_no_stage() -> None:
