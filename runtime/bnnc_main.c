@@ -199,6 +199,10 @@ static bool bad_element(const char *path, uint64_t sample, int element, enum bnn
     const float x = ((const float *)bnnc_model.input_data)[element];
     if (isnan(x))
         return fail("%s: sample %" PRIu64 ", element %d: not a number (NaN)", path, sample, element);
+    if (bnnc_model.nearest != NULL)
+        return fail("%s: sample %" PRIu64 ", element %d: %.9g is not a value of the declared input domain; "
+                    "the nearest is %.9g",
+                    path, sample, element, x, bnnc_model.nearest(x, (size_t)element));
     return fail("%s: sample %" PRIu64 ", element %d: %.9g has no code; %s", path, sample, element, x,
                 bnnc_model.domain);
 }
@@ -251,7 +255,8 @@ static bool stream(FILE *in, const struct bnnc_npy *npy, FILE *out, const struct
         if (!read_sample(in, options->input, npy->type, i) || !run(options, &timing)) return false;
         written = write_sample(out, options->raw);
     }
-    if (!written || fflush(out) != 0) return fail("%s: cannot write (%s)", options->output, strerror(errno));
+    if (!written || fflush(out) != 0 || ferror(out))
+        return fail("%s: cannot write (%s)", options->output, strerror(errno));
     if (options->repeat > 1 && timing.runs > 0)
         fprintf(stderr, "%" PRIu64 " samples, %.3f us a run\n", count,
                 timing.seconds * 1e6 / (double)timing.runs);
@@ -301,10 +306,15 @@ static bool self_test(void) {
     return true;
 }
 
+static bool print_usage(void) {
+    if (printf(usage, bnnc_model.name) >= 0 && fflush(stdout) == 0) return true;
+    return fail("cannot write (%s)", strerror(errno));
+}
+
 int main(int argc, char **argv) {
     struct options options = {.input = "-", .output = "-", .repeat = 1, .limit = UINT64_MAX};
     for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0) return printf(usage, bnnc_model.name) < 0;
+        if (strcmp(argv[i], "--help") == 0) return !print_usage();
     if (!read_options(argc, argv, &options)) return 1;
     return options.self_test ? !self_test() : !process(&options);
 }

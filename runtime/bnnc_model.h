@@ -26,6 +26,7 @@ struct bnnc_model {
     void *integers_data; /* `raw` in the order of the output */
     void *output_data;
     int (*encode)(const float *x);
+    float (*nearest)(float x, size_t element); /* of the declared domain; NULL where there is none */
     int (*check_codes)(void);
     void (*decode)(void);
     void (*order)(void); /* `raw` to `integers_data` */

@@ -17,10 +17,15 @@ from tests.arm import tiny
 from bnnc.arm import build as arm
 from bnnc.errors import BnncError
 from bnnc.executors.native import HostExecutor
-from bnnc.ir.graph import Graph
+from bnnc.ir.edge_ops import EncodeInput, Input, Reshape, ToFloat
+from bnnc.ir.elem import elem
+from bnnc.ir.graph import Graph, Level
+from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array
 from bnnc.sim.edge import decode, encode
 from bnnc.sim.simulator import run
+
+NONE, ONE = np.zeros((0, 0), np.float32), np.ones((), np.float32)
 
 
 @dataclass(frozen=True)
@@ -179,6 +184,35 @@ def test_a_full_disk_is_an_error(tiny_program: Built, tmp_path: Path) -> None:
     link = tmp_path / "full"
     link.symlink_to("/dev/full")
     assert "cannot write" in tiny_program.error("--input", x, "--output", link)
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("count", [0, 1, 900, "help"])
+def test_a_standard_output_that_takes_nothing_is_an_error(
+    tiny_program: Built, tmp_path: Path, count: int | str
+) -> None:
+    arguments = ["--help"]
+    if isinstance(count, int):
+        arguments = ["--input", str(save(tmp_path / "x.npy", reals(tiny_program.graph, count)))]
+    with open("/dev/full", "wb") as full:
+        command = [str(tiny_program.program), *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1 and b"cannot write" in done.stderr
+
+
+def test_the_nearest_number_of_the_domain_is_told(tmp_path: Path) -> None:
+    """Of its channel: two rows of values at halves and at wholes."""
+    values = np.float32([[0, 0.5, 1, 1.5], [0, 1, 2, 3]])
+    codes = EncodeInput(
+        "in", Input("x", (2,)), (values[:, 1:] + values[:, :-1]) / 2, values, NONE, ONE, 0, elem("u2")
+    )
+    flat = Reshape("flat", codes, (1, 1, 2))
+    layer = Conv2d("fc", flat, np.ones((1, 1, 1, 2), np.int8), elem("i8"))
+    program = build(Graph("tiny", Level.PACKED, ToFloat("y", Reshape("v", layer, (1,)))), tmp_path)
+    for x, element, number, nearest in (([0.7, 0], 0, "0.699999988", "0.5"), ([0, 99], 1, "99", "3")):
+        text = program.error("--output", tmp_path / "y.npy", stdin=npy(np.float32([x])))
+        what = f"{number} is not a value of the declared input domain; the nearest is {nearest}"
+        assert text == f"tiny: error: -: sample 0, element {element}: {what}\n"
 
 
 @pytest.mark.parametrize("kind", ["u8", "b1_pm", "ter", "i8", "u12", "i16"])
