@@ -34,7 +34,8 @@ REFUSED: list[tuple[str, str, Arrays, str]] = [
         "y = LSTMX(x)",
         "float[N,4] x",
         {},
-        "node 'LSTMX_y' (LSTMX): operator LSTMX is not supported; replace it by operators that bnnc reads",
+        "node 'LSTMX_y' (LSTMX): operator LSTMX is not supported; "
+        "replace it by operators that docs/supported.md lists",
     ),
     ("y = com.me.Relu(x)", "float[N,4] x", {}, "operator com.me.Relu is not supported"),
     (
@@ -177,7 +178,19 @@ REFUSED: list[tuple[str, str, Arrays, str]] = [
         "y, i = TopK(x, k)",
         "float[N,4] x",
         {"k": np.array([1])},
-        "output 'y': nothing that bnnc reads computes it",
+        "node 'TopK_y' (TopK): its output 0 ('y') is used; use its indices output",
+    ),
+    (
+        "v, i = TopK(x, k) y = Relu(v)",
+        "float[N,4] x",
+        {"k": np.array([1])},
+        "node 'TopK_v' (TopK): its output 0 ('v') is used; use its indices output",
+    ),
+    (
+        "a, y = MaxPool<kernel_shape=[2,2]>(x)",
+        MAP,
+        {},
+        "node 'MaxPool_a' (MaxPool): its output 1 ('y') is used; only output 0 is supported",
     ),
     ("y = Softmax<axis=1>(x)", MAP, {}, "more than one vector a sample"),
     (
@@ -345,7 +358,7 @@ def test_all_findings_come_at_once() -> None:
         "node 'Mul_a' (Mul): NaN or infinity in the constant (1 of 1)",
         "node 'Quant_b' (Quant): scale 0.0 is not positive; scales have to be above 0",
         "node 'Celu2_c' (Celu2): operator Celu2 is not supported; "
-        "replace it by operators that bnnc reads (see the README)",
+        "replace it by operators that docs/supported.md lists",
     ]
 
 
@@ -409,6 +422,11 @@ def _duplicate_of_input(proto: ModelProto) -> None:
     proto.graph.node.append(NodeProto(op_type="Relu", input=["a"], output=["x"]))
 
 
+def _same_name(proto: ModelProto) -> None:
+    for node in proto.graph.node:
+        node.name = "layer"
+
+
 def _no_nodes(proto: ModelProto) -> None:
     del proto.graph.node[:]
 
@@ -459,6 +477,7 @@ def _string_tensor(proto: ModelProto) -> None:
         (_undefined, "node 'Relu_a' (Relu): its input 'nowhere' is defined nowhere"),
         (_duplicate, "tensor 'a': is defined 2 times; give every tensor a name of its own"),
         (_duplicate_of_input, "tensor 'x': is defined 2 times"),
+        (_same_name, "node 'layer': 2 nodes have this name (Relu, Abs); give every node a name of its own"),
         (_no_nodes, "the graph has no nodes"),
         (_old, "opset 8; opsets 9 to"),
         (_future, "opset 999; opsets 9 to"),

@@ -102,13 +102,13 @@ def test_bias_keeps_the_name_of_its_node() -> None:
 
 def test_names_are_unique_and_may_be_any_text() -> None:
     proto = model("a = Relu(x) b = Abs(a) c = Neg(b) y = Sqrt(c)")
-    for node, name in zip(proto.graph.node, ("x", 'l"1', 'l"1', ""), strict=True):
+    for node, name in zip(proto.graph.node, ("x", 'l"1', "Sqrt_y", ""), strict=True):
         node.name = name
     assert [line.split(" = ")[1].rsplit(" %", 1)[0] for line in text(proto).splitlines()] == [
         'relu "x_2"',
         r'abs "l\"1"',
-        r'neg "l\"1_2"',
-        'sqrt "Sqrt_y"',
+        'neg "Sqrt_y"',
+        'sqrt "Sqrt_y_2"',
     ]
 
 

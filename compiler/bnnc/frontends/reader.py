@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from onnx import ModelProto, NodeProto
@@ -43,6 +43,7 @@ STANDARD: dict[str, Converter] = {
 }
 CONVERTERS = {**STANDARD, **QONNX}
 USED_OUTPUT = {"TopK": 1}  # the indices; the values are not read
+_OUTPUT_REMEDIES = {"TopK": "use its indices output"}
 _HINTS = dict.fromkeys(
     ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"),
     "export the model with QuantizeLinear/DequantizeLinear pairs (QDQ)",
@@ -64,6 +65,7 @@ def read_model(model: ModelProto, name: str) -> SourceModel:
     reader = _Reader(opset)
     reader.read_constants(model)
     nodes = ordered_nodes(model.graph)
+    reader.used = {name for node in nodes for name in node.input} | {model.graph.output[0].name}
     reader.read_input(model)
     reader.name_nodes(nodes)
     for node in nodes:
@@ -84,6 +86,7 @@ class _Reader:
     names: Names = field(default_factory=Names)
     node_names: dict[int, str] = field(default_factory=dict)
     batch: int | None = None
+    used: set[str] = field(default_factory=set)
 
     def read_constants(self, model: ModelProto) -> None:
         """The initializers, and what is wrong with FINN's annotations of them."""
@@ -107,13 +110,14 @@ class _Reader:
         name = self.node_names[id(proto)]
         where = f"node {name!r} ({proto.op_type})"
         if not _is_known(proto):
-            remedy = _HINTS.get(proto.op_type, "replace it by operators that bnnc reads (see the README)")
+            remedy = _HINTS.get(proto.op_type, "replace it by operators that docs/supported.md lists")
             self.findings.append(Finding(where, f"operator {_full_type(proto)} is not supported", remedy))
             return
         problem = "" if proto.op_type in {*QONNX, "Constant"} else schema_problem(proto, self.opset)
         if problem:
             self.findings.append(Finding(where, problem, "convert the model with onnx.version_converter"))
             return
+        self.findings.extend(self._unread_outputs(proto, where))
         if any(tensor and tensor not in self.values for tensor in proto.input):
             return  # an operand has been refused; that finding is enough
         inputs = tuple(self.values[tensor] if tensor else None for tensor in proto.input)
@@ -129,6 +133,14 @@ class _Reader:
         used = USED_OUTPUT.get(proto.op_type, 0)
         if used < len(proto.output) and proto.output[used]:
             self._define(proto.output[used], value)
+
+    def _unread_outputs(self, proto: NodeProto, where: str) -> Iterator[Finding]:
+        """Outputs that bnnc does not compute and that something reads."""
+        computed = USED_OUTPUT.get(proto.op_type, 0)
+        for index, tensor in enumerate(proto.output):
+            if tensor and tensor in self.used and index != computed:
+                remedy = _OUTPUT_REMEDIES.get(proto.op_type, f"only output {computed} is supported")
+                yield Finding(where, f"its output {index} ({tensor!r}) is used", remedy)
 
     def _define(self, tensor: str, value: Value) -> None:
         self.values[tensor] = value

@@ -66,6 +66,14 @@ def _duplicates(graph: GraphProto) -> Iterable[Finding]:
         yield Finding(
             f"tensor {name!r}", f"is defined {defined[name]} times", "give every tensor a name of its own"
         )
+    called = Counter(node.name for node in graph.node if node.name)
+    for name in sorted(name for name, times in called.items() if times > 1):
+        types = ", ".join(node.op_type for node in graph.node if node.name == name)
+        yield Finding(
+            f"node {name!r}",
+            f"{called[name]} nodes have this name ({types})",
+            "give every node a name of its own, or none",
+        )
 
 
 def network_inputs(graph: GraphProto) -> list[ValueInfoProto]:
