@@ -112,7 +112,7 @@ def _check_values(encoder: EncodeInput, x: Array, steps: Array) -> None:
     if bad.any():
         index = tuple(np.argwhere(bad)[0])
         known = values[np.broadcast_to(row, x.shape)[index]]
-        nearest = known[np.abs(known - x[index]).argmin()]
+        nearest = known[np.abs(known - np.clip(x[index], known[0], known[-1])).argmin()]
         _refuse(x, bad, f"not a value of the declared input domain; the nearest is {nearest!s}")
 
 
