@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
 from importlib import import_module
 from typing import NoReturn
@@ -67,6 +68,12 @@ def cli() -> None:
     """
 
 
+def _terminate(number: int, _: object) -> NoReturn:
+    """Leave by an exception, so that nothing unfinished is left behind."""
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """The entry point of the `bnnc` program."""
+    signal.signal(signal.SIGTERM, _terminate)
     cli(prog_name="bnnc")

@@ -210,7 +210,7 @@ def test_the_nearest_number_of_the_domain_is_told(tmp_path: Path) -> None:
     layer = Conv2d("fc", flat, np.ones((1, 1, 1, 2), np.int8), elem("i8"))
     program = build(Graph("tiny", Level.PACKED, ToFloat("y", Reshape("v", layer, (1,)))), tmp_path)
     for x, element, number, nearest in (([0.7, 0], 0, "0.699999988", "0.5"), ([0, 99], 1, "99", "3")):
-        text = program.error("--output", tmp_path / "y.npy", stdin=npy(np.float32([x])))
+        text = program.error("--output", tmp_path / "y.npy", stdin=npy(np.array([x], np.float32)))
         what = f"{number} is not a value of the declared input domain; the nearest is {nearest}"
         assert text == f"tiny: error: -: sample 0, element {element}: {what}\n"
 

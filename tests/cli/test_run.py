@@ -10,6 +10,8 @@ import pytest
 from tests.cli.conftest import Bnnc
 from tests.cli.networks import CLASSES, DOMAIN, FEATURES, edited, save_mlp, save_samples
 
+from bnnc.executors import cache
+
 
 def answers(bnnc: Bnnc, network: Path, name: str, x: Path, *options: str) -> np.ndarray:
     y = x.with_name(f"y_{name}.npy")
@@ -95,6 +97,9 @@ def test_a_value_outside_the_domain_is_named(bnnc: Bnnc, model: Path, tmp_path: 
         (("--on", "source", "--raw"), "the source computes real numbers"),
         (("--on", "sim", "--input-domain", "u99"), "--input-domain u99: unknown type 'u99'"),
         (("--on", "source", "--input-domain", "u8:scale=x"), "'x' is not a number"),
+        (("--on", "sim", "--input-domain", ""), "--input-domain: is empty; leave it out, or declare one"),
+        (("--on", "sim", "--input-domain", "u8:scale=1e400"), "its numbers are too large for float32"),
+        (("--on", "sim", "--input-domain", "u8:scale=1e-60"), "are the same number in float32"),
     ],
 )
 def test_wrong_options_are_explained(
@@ -157,3 +162,41 @@ def test_what_is_no_model_is_refused(
 def test_a_folder_without_manifest_is_refused(bnnc: Bnnc, samples: Path, tmp_path: Path) -> None:
     result = bnnc("run", tmp_path, "--on", "sim", "--input", samples, "--output", tmp_path / "y", status=1)
     assert "a folder without manifest.json" in result.stderr
+
+
+def test_notes_are_told_apart_from_results(bnnc: Bnnc, model: Path, samples: Path, tmp_path: Path) -> None:
+    def real_weights(changed: onnx.ModelProto) -> None:
+        next(node for node in changed.graph.node if node.name == "fc1").input[1] = "w1"
+
+    files = ("--input", samples, "--output", tmp_path / "y.npy")
+    assert bnnc("run", model, "--on", "sim", *files).stderr == ""
+    real = edited(model, real_weights)
+    result = bnnc("run", real, "--on", "sim", *files)
+    assert result.stderr.startswith("note: node 'fc1': real weights as 8-bit integers") and not result.stdout
+    assert bnnc("run", real, "--on", "source", *files).stderr == ""
+
+
+def test_the_input_is_not_overwritten(bnnc: Bnnc, model: Path, samples: Path, tmp_path: Path) -> None:
+    before = samples.read_bytes()
+    (tmp_path / "link.npy").hardlink_to(samples)
+    for y in (samples, tmp_path / "link.npy", tmp_path / "." / samples.name):
+        result = bnnc("run", model, "--on", "sim", "--input", samples, "--output", y, status=1)
+        assert f"the output would replace {samples}; give another --output" in result.stderr
+    assert samples.read_bytes() == before
+
+
+def test_a_model_that_is_refused_leaves_nothing_in_the_cache(
+    bnnc: Bnnc, model: Path, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_quantizer(changed: onnx.ModelProto) -> None:
+        next(node for node in changed.graph.node if node.name == "fc0").input[0] = "x"
+
+    def same_names(changed: onnx.ModelProto) -> None:
+        changed.graph.node[1].name = changed.graph.node[0].name
+
+    monkeypatch.setattr(cache, "default_root", lambda _: tmp_path / "cache")
+    for change in (without_quantizer, same_names):
+        bad = edited(save_mlp(tmp_path / "bad.onnx"), change)
+        for name in ("source", "sim", "host")[change is without_quantizer :]:
+            bnnc("run", bad, "--on", name, "--input", samples, "--output", tmp_path / "y.npy", status=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.onnx", "mlp.onnx", "x.npy"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +78,18 @@ def test_v_says_what_is_done(bnnc: Bnnc, model: Path) -> None:
         [sys.executable, "-m", "bnnc", "inspect", "-v", model], capture_output=True, text=True
     )
     assert done.returncode == 0 and "bnnc: " in done.stderr
+
+
+def test_sigterm_leaves_nothing_behind(model: Path, tmp_path: Path) -> None:
+    """The signal comes while the artefact is built."""
+    program = (
+        "import os, signal; from bnnc.executors import compile as c; from bnnc.cli import main;"
+        "c.build_executor = lambda *_: os.kill(os.getpid(), signal.SIGTERM); main()"
+    )
+    arguments = ["compile", str(model), "--target", "host", "-o", str(tmp_path / "out")]
+    environment = {**os.environ, "BNNC_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, b"")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "mlp.onnx"]

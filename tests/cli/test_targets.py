@@ -89,4 +89,6 @@ def test_a_damaged_library_is_an_error(bnnc: Bnnc, model: Path, samples: Path, t
     bnnc("compile", model, "--target", "host", "-o", tmp_path / "out", "--no-verify")
     next((tmp_path / "out").glob("*.so")).write_bytes(b"no library")
     files = ("--input", samples, "--output", tmp_path / "y.npy")
-    assert "cannot be loaded" in bnnc("run", tmp_path / "out", "--on", "host", *files, status=1).stderr
+    assert (
+        "is not what was compiled" in bnnc("run", tmp_path / "out", "--on", "host", *files, status=1).stderr
+    )

@@ -13,6 +13,7 @@ from tests.cli import stub
 from tests.cli.conftest import Bnnc
 from tests.cli.networks import DOMAIN, edited, save_mlp, save_samples
 
+from bnnc.executors import network
 from bnnc.executors.network import Network
 from bnnc.ir.archive import Archive, load_archive, save_archive
 from bnnc.ir.integer_ops import Threshold
@@ -184,5 +185,45 @@ def test_a_folder_is_verified_as_it_is(bnnc: Bnnc, model: Path, tmp_path: Path) 
     bnnc("compile", model, "--target", "arm", "-o", out)
     assert verdicts(bnnc, out, "--on", "source,arm")["arm"]["equal"]
     assert list(verdicts(bnnc, out)) == ["source", "sim", "host", "arm"]
+
+
+@pytest.mark.parametrize("command", ["verify", "run", "inspect"])
+def test_a_folder_that_was_changed_is_refused_before_anything_is_loaded(
+    bnnc: Bnnc, model: Path, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    out = tmp_path / "out"
+    bnnc("compile", model, "--target", "arm", "-o", out)
     (out / "golden.txt").write_text("edited")
-    assert "note: golden.txt is not what was compiled" in bnnc("verify", out, "--on", "arm").stdout
+    (out / "program.txt").unlink()
+    monkeypatch.setattr(network, "load_archive", lambda _: pytest.fail("loaded"))
+    files = ("--on", "arm", "--input", samples, "--output", tmp_path / "y.npy") if command == "run" else ()
+    assert bnnc(command, out, *files, status=1).stderr == (
+        f"bnnc: error: {out / 'golden.txt'}: is not what was compiled; compile it again\n"
+        f"bnnc: error: {out / 'program.txt'}: was compiled and is not there; compile it again\n"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlp.onnx", "out", "x.npy"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": "gpu"}, "unknown target 'gpu'"),
+        ({"target": 3}, "'target' is 3"),
+        ({"cpu": "z80"}, "unknown CPU 'z80'"),
+        ({"files": ["golden.txt"]}, "'files' is ['golden.txt']"),
+        ({"files": None}, "'files' is None"),
+        ({"notes": "none"}, "'notes' is 'none'"),
+        ({"surprise": 1}, "surprise"),
+        (None, "'name'"),
+    ],
+)
+def test_a_manifest_that_cannot_be_is_refused(
+    bnnc: Bnnc, model: Path, tmp_path: Path, change: dict[str, object] | None, message: str
+) -> None:
+    out = tmp_path / "out"
+    bnnc("compile", model, "--target", "arm", "-o", out)
+    fields = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps({} if change is None else fields | change))
+    stderr = bnnc("verify", out, status=1).stderr
+    assert stderr.startswith(f"bnnc: error: {out / 'manifest.json'}: not a manifest of this bnnc (")
+    assert message in stderr and stderr.endswith("; compile it again\n")

@@ -37,6 +37,9 @@ def test_a_failure_leaves_no_entry(tmp_path: Path) -> None:
     with pytest.raises(BnncError):
         cache.entry(tmp_path, {"model": "a"}, make)
     assert os.listdir(tmp_path) == []
+    with pytest.raises(BnncError):
+        cache.entry(tmp_path / "new", {"model": "a"}, make)
+    assert os.listdir(tmp_path) == []
 
 
 def test_another_process_may_win_the_race(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ END = Signature("float32", (1,), "b1_pm", (1,))
 def make(folder: Path, **files: str) -> None:
     for name, text in files.items():
         (folder / name).write_text(text)
-    write_manifest(Manifest("n", "arm", "c", "", END, END, (), {}, file_digests(folder)), folder)
+    write_manifest(Manifest("n", "arm", "cortex-a72", "", END, END, (), {}, file_digests(folder)), folder)
 
 
 def test_a_folder_with_its_parents_appears(tmp_path: Path) -> None:
@@ -132,3 +132,12 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
     with pytest.raises(BnncError, match="is a folder"), new_file(tmp_path / "deep"):
         pass
     assert os.listdir(tmp_path) == ["deep"]
+
+
+def test_force_needs_a_manifest_that_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    with (
+        pytest.raises(BnncError, match="--force cannot tell what bnnc made there"),
+        new_folder(tmp_path, True),
+    ):
+        pytest.fail("the work began")

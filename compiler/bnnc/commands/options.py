@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     from bnnc.executors.network import Network
     from bnnc.executors.registry import Progress
+    from bnnc.ir.graph import Graph
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -75,6 +76,12 @@ def working(what: str) -> Iterator[None]:
 
     with Console(stderr=True).status(what):
         yield
+
+
+def show_notes(graph: Graph) -> None:
+    """The roundings by which a graph left the source's numbers, on standard error."""
+    for note in graph.notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def _set_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:

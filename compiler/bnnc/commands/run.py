@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnnc.commands.options import common, network, open_network, progress
+from bnnc.commands.options import common, network, open_network, progress, show_notes
 from bnnc.errors import BnncError, errors_within
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def command(
     """
     import numpy as np
 
-    from bnnc.executors.output import new_file
+    from bnnc.executors.output import check_not_input, new_file
     from bnnc.executors.registry import check_executors
     from bnnc.executors.samples import read_samples
     from bnnc.executors.workshop import open_workshop
@@ -44,6 +44,7 @@ def command(
     check_executors([name])
     if raw and name == "source":
         raise BnncError.at("--raw", "the source computes real numbers", "leave it out, or run on sim")
+    check_not_input(output, source)
     opened = open_network(path, domain)
     x = read_samples(source, opened.archive.graph.input)[:limit]
     with new_file(output) as staged, open_workshop(opened) as workshop, progress(name, len(x)) as advance:
@@ -51,6 +52,7 @@ def command(
             y = workshop.source().run(x, advance)
         else:
             graph = opened.graph
+            show_notes(graph)
             with errors_within(source):
                 codes = edge.encode(graph, x)
             y = _run(workshop, name, codes, raw, advance)

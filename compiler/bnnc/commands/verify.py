@@ -11,7 +11,6 @@ import click
 from bnnc.commands.options import common, network, open_network, progress
 
 if TYPE_CHECKING:
-    from bnnc.executors.network import Network
     from bnnc.executors.verify import Verdict
 
 DEFAULT_SAMPLES = 8
@@ -52,7 +51,7 @@ def command(
     chosen = check_executors(names.split(",")) if names is not None else None
     opened = open_network(path, domain)
     x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)
-    notes = [*map(str, opened.graph.notes), *_edits(opened)]
+    notes = list(map(str, opened.graph.notes))
     if chosen is None:
         chosen, left_out = default_executors(opened)
         notes += left_out
@@ -61,15 +60,6 @@ def command(
         verdicts = verify(opened.graph, chosen, x, workshop.open, workshop.source, advance)
     (_print_json if as_json else _print_text)(verdicts, notes)
     ctx.exit(0 if all(verdict.ok for verdict in verdicts) else 1)
-
-
-def _edits(opened: Network) -> list[str]:
-    """A folder may be edited on purpose, but not without being told."""
-    from bnnc.executors.manifest import changed_files
-
-    if opened.manifest is None:
-        return []
-    return [f"{path} is not what was compiled" for path in changed_files(opened.path)]
 
 
 def _print_json(verdicts: Sequence[Verdict], notes: Sequence[str]) -> None:

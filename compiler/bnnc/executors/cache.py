@@ -70,7 +70,8 @@ def _source_files() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _staging(root: Path) -> Iterator[Path]:
-    """An empty folder below `root` that vanishes unless it is moved away."""
+    """An empty folder below `root` that vanishes unless it is moved away, as does a `root` made for it."""
+    is_new = not root.exists()
     try:
         root.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=root, prefix=".making-"))
@@ -82,6 +83,9 @@ def _staging(root: Path) -> Iterator[Path]:
         yield temporary / "entry"
     finally:
         shutil.rmtree(temporary)
+        if is_new:
+            with contextlib.suppress(OSError):  # an entry is in it
+                root.rmdir()
 
 
 def _publish(staged: Path, folder: Path) -> None:

@@ -59,7 +59,10 @@ class HlsExecutor:
         return program
 
     def _driver(self) -> str:
-        name = next((self._project / "tb").glob("*_tb.cpp")).name.removesuffix("_tb.cpp")
+        bench = next((self._project / "tb").glob("*_tb.cpp"), None)
+        if bench is None:
+            raise BnncError.at(str(self._project), "there is no HLS project in it", "compile it again")
+        name = bench.name.removesuffix("_tb.cpp")
         code_type = f"{core_input(self._graph).elem.dtype.name}_t"
         template = templates("hls").get_template("driver.cpp.j2")
         return template.render(name=name, top=f"{name}_top", code_type=code_type, out_bits=32)

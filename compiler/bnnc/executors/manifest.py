@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import bnnc
-from bnnc.errors import BnncError
+from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.executors.registry import build_target
 from bnnc.ir.graph import Graph
 from bnnc.ir.parts import core_input, core_result
 from bnnc.ir.types import Type
 
 MANIFEST = "manifest.json"
+_KINDS = {
+    **dict.fromkeys(("name", "target", "cpu", "input_domain", "bnnc"), str),
+    **dict.fromkeys(("input", "output", "details", "files"), dict),
+    "notes": list,
+}
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,14 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
+        _check_kinds(fields)
+        build_target(fields["target"], fields["cpu"] or None)
         fields |= {end: _signature(fields[end]) for end in ("input", "output")}
         return Manifest(**{**fields, "notes": tuple(fields["notes"])})
     except FileNotFoundError as error:
         remedy = "give a folder that `bnnc compile` made"
         raise BnncError.at(str(folder), f"there is no {MANIFEST}", remedy) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, BnncError) as error:
         raise BnncError.at(str(path), f"not a manifest of this bnnc ({error})", "compile it again") from error
 
 
@@ -82,10 +90,34 @@ def file_digests(folder: Path) -> dict[str, str]:
     return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
 
 
-def changed_files(folder: Path) -> list[str]:
-    """Files of the manifest that are missing or no longer what was compiled."""
-    now = file_digests(folder)
-    return [path for path, digest in read_manifest(folder).files.items() if now.get(path) != digest]
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """BnncError with every file of the manifest that is missing or no longer what was compiled."""
+    raise_all(
+        [
+            Finding(str(folder / name), what, "compile it again")
+            for name, digest in sorted(manifest.files.items())
+            if (what := _difference(folder / name, digest))
+        ]
+    )
+
+
+def _difference(path: Path, digest: str) -> str:
+    if not path.is_file():
+        return "was compiled and is not there"
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "" if found == digest else "is not what was compiled"
+
+
+def _check_kinds(fields: object) -> None:
+    """TypeError or KeyError when something is not there or of another kind."""
+    if not isinstance(fields, dict):
+        raise TypeError("no fields")
+    for name, kind in _KINDS.items():
+        if not isinstance(fields[name], kind):
+            raise TypeError(f"{name!r} is {fields[name]!r}")
 
 
 def _ends(edge: Type, device: Type) -> Signature:

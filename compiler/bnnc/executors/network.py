@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bnnc.errors import BnncError, errors_within
 from bnnc.executors import cache
-from bnnc.executors.manifest import MANIFEST, Manifest, read_manifest
+from bnnc.executors.manifest import MANIFEST, Manifest, check_files, read_manifest
 from bnnc.frontends.load import load_model
 from bnnc.ir.archive import Archive, load_archive, save_archive
 from bnnc.ir.graph import Graph, Level
@@ -59,7 +59,12 @@ class Network:
 
 
 def open_network(path: Path, domain: str | None, cache_root: Path) -> Network:
-    """Read a model file or a compiled folder. BnncError when it is neither, or has another input domain."""
+    """Read a model file or a compiled folder.
+
+    BnncError when it is neither, has another input domain, or holds other files than were compiled.
+    """
+    if domain == "":
+        raise BnncError.at("--input-domain", "is empty", "leave it out, or declare one as in u8:scale=1/255")
     if domain:
         lower_options(domain)  # a mistake in it is an error whether or not anything has to be lowered
     if not os.path.exists(path):
@@ -79,7 +84,7 @@ def graph_digest(graph: Graph, onnx: bytes = b"") -> str:
 
 
 def lower_options(domain: str) -> LowerOptions:
-    """The options of the passes for an `--input-domain`, which may be empty."""
+    """The options of the passes for a declared input domain; empty where none is."""
     from bnnc.passes.domain import parse_domain
     from bnnc.passes.pipeline import LowerOptions
 
@@ -91,6 +96,7 @@ def _open_folder(path: Path, domain: str | None, cache_root: Path) -> Network:
         remedy = "give a model file, or a folder that `bnnc compile` made"
         raise BnncError.at(str(path), f"a folder without {MANIFEST}", remedy)
     manifest = read_manifest(path)
+    check_files(path, manifest)
     if domain and domain != manifest.input_domain:
         declared = (
             f"the input domain {manifest.input_domain!r}" if manifest.input_domain else "no input domain"

@@ -53,6 +53,13 @@ def new_file(target: Path) -> Iterator[Path]:
         staged.replace(target)
 
 
+def check_not_input(output: Path, *sources: Path) -> None:
+    """BnncError when `output` would replace one of the files that are read."""
+    for source in sources:
+        if os.path.isfile(output) and os.path.isfile(source) and os.path.samefile(output, source):
+            raise BnncError.at(str(output), f"the output would replace {source}", "give another --output")
+
+
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """A temporary path on the file system where `target` will be, below folders of the same names."""
@@ -89,6 +96,11 @@ def _check_replaceable(target: Path, force: bool) -> None:
         raise BnncError.at(str(target), "the output folder is not empty", remedy)
     if not (target / MANIFEST).is_file():
         raise BnncError.at(str(target), f"--force replaces only what bnnc made, and {MANIFEST} is not there")
+    try:
+        read_manifest(target)
+    except BnncError as error:
+        what = f"--force cannot tell what bnnc made there, {MANIFEST} is damaged"
+        raise BnncError.at(str(target), what, "remove the folder, or give another -o") from error
 
 
 def _entries(folder: Path) -> list[str]:
