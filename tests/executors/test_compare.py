@@ -157,6 +157,21 @@ def test_ties_do_not_hide_what_is_off_by_one(tmp_path: Path, by: int, domain: st
     assert bad.mismatch is not None and bad.mismatch.layer == "sign0"
 
 
+@pytest.mark.parametrize("offset", ["", ",offset=-1", ",offset=-0.3"])
+def test_a_folded_domain_is_judged(tmp_path: Path, offset: str) -> None:
+    """The first layer reads the codes; centring them stands in the network, and perhaps in the domain too."""
+
+    def directly(model: onnx.ModelProto) -> None:
+        next(node for node in model.graph.node if node.name == "fc0").input[0] = "centred"
+
+    path = edited(save_mlp(tmp_path / "m.onnx", norm=False), directly)
+    archive, graph = lowered(path, f"u4:scale=1/15{offset}")
+    assert not graph.notes and compared(archive, graph, 60).ok
+    for by in (-2, 2):
+        found = compared(archive, shifted(graph, by, "sign0"), 60)
+        assert found.mismatch is not None and found.mismatch.layer == "sign0"
+
+
 def test_a_wrong_layer_is_no_tie(tmp_path: Path) -> None:
     archive, graph = lowered(save_lenet(tmp_path / "m.onnx"), DOMAIN)
 

@@ -28,6 +28,7 @@ Conv = Conv2d | XnorConv2d | BitConv2d
 Accumulator = Conv | SumPool2d
 MaxPool = MaxPool2d | PackedMaxPool2d
 _MOVES = Pack | Unpack | Narrow | Reshape | ChannelsFirst | ChannelsLast
+_NO_SHIFT = 1e-3  # of the distance of two sums: what is less is the rounding of float sums
 _SLACK_ULPS = 8  # of the largest sum, where that is coarse beside the distance of two sums
 
 
@@ -121,9 +122,9 @@ class _Sums:
         real = _linked(entry.links, sums.astype(np.float32) * scale)
         zero, one = (_linked(entry.links, np.full(sums.shape[-1], n, np.float32) * scale) for n in (0, 1))
         unit = np.abs(one - zero)
-        if not _reads_domain(accumulator):
-            return _Sums(real, here, unit, True, theirs.shape)
         shift = np.median(here.astype(np.float64) - real, axis=(0, 1, 2))
+        if not _reads_domain(accumulator) or (np.abs(shift) <= _NO_SHIFT * unit).all():
+            return _Sums(real, here, unit, True, theirs.shape)
         return _Sums((real + shift).astype(np.float32), here, unit, False, theirs.shape)
 
     def far(self) -> Array:
@@ -236,7 +237,7 @@ def _scale(op: Op) -> Array:
 
 
 def _reads_domain(accumulator: Accumulator) -> bool:
-    """Whether its sums are of codes of a declared domain, which may have an offset."""
+    """Whether its sums are of codes of a declared domain, whose offset may be folded into what follows."""
     op: Op = accumulator.operands[0]
     while isinstance(op, _MOVES | MaxPool | SumPool2d):
         op = op.operands[0]
