@@ -23,9 +23,10 @@ def read_samples(path: Path, source: Input) -> Array:
     x = _read(path)
     shape = source.shape
     if x.dtype.kind != "f" or x.dtype.itemsize != 4:
-        raise BnncError.at(
-            str(path), f"dtype {x.dtype} where float32 is needed", "convert it: x.astype(np.float32)"
-        )
+        remedy = "give the numbers that the source network takes, as float32"
+        if x.dtype.kind in "iub":
+            remedy += "; a code q of an input domain stands for q * scale + offset"
+        raise BnncError.at(str(path), f"dtype {x.dtype} where float32 is needed", remedy)
     if x.shape[1:] != shape or x.ndim != len(shape) + 1:
         wanted = ", ".join(map(str, ("N", *shape)))
         raise BnncError.at(str(path), f"shape {x.shape} where ({wanted}) is needed")
