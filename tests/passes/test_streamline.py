@@ -282,6 +282,22 @@ def test_argmax_of_the_accumulators_needs_no_table() -> None:
     assert not ops_of(packed, Table)
 
 
+@pytest.mark.parametrize("softmax", [src.Softmax, src.LogSoftmax])
+def test_argmax_behind_a_softmax_ranks_the_logits(softmax: type[src.Softmax | src.LogSoftmax]) -> None:
+    rng = np.random.default_rng(0)
+    scores = dense(binary_input((12,)), signs(rng, 9, 12))
+    logits = src.Add("bias", src.Mul("scale", scores, f32(0.37)), reals(rng, 9))
+    packed = lowered(src.ArgTopK("top", softmax("softmax", logits), 1))
+    for x in reals(rng, 40, 12):
+        want = evaluate_source(graph(src.ArgTopK("top", logits, 1)), x)
+        assert np.array_equal(answer(packed, x), want)
+    close = src.Mul("tiny", scores, f32(1e-9))
+    with pytest.raises(BnncError, match="'top'.*too close to tell"):
+        lowered(src.ArgTopK("top", softmax("softmax", close), 1))
+    with pytest.raises(BnncError, match="'top'.*behind a Softmax"):
+        lowered(src.ArgTopK("top", softmax("softmax", logits), 2))
+
+
 def test_pads_become_padding_of_the_layer() -> None:
     rng = np.random.default_rng(0)
     for value in (-1.0, 0.0, 1.0):

@@ -20,6 +20,7 @@ from bnnc.passes.ranges import Range, reachable
 from bnnc.passes.value import Value, settle
 from bnnc.passes.weights import IntegerWeights, integer_weights
 
+SOFTMAX_RESOLUTION = 2.0**-20
 MAX_RANKED_VALUES = 1 << 24
 
 
@@ -147,9 +148,19 @@ def _ranked(op: src.ArgTopK, root: Op, chain: Chain) -> Op:
     x = [np.arange(lo, hi + 1, reach.step) for lo, hi in zip(reach.lo, reach.hi, strict=True)]
     results = [evaluate_pairs(chain, values, np.full(len(values), c)) for c, values in enumerate(x)]
     levels, rank = np.unique(np.concatenate(results), return_inverse=True)
+    _refuse_softmax_ties(op, levels)
     if _is_order(np.concatenate(x), rank):
         return root
     return _rank_table(op.name, root, reach, np.split(rank, np.cumsum([len(v) for v in x])[:-1]), len(levels))
+
+
+def _refuse_softmax_ties(op: src.ArgTopK, logits: Array) -> None:
+    """exp(x - max) is 1 for the largest logit, and in float32 for another one that is hardly smaller too."""
+    behind_softmax = isinstance(op.x, src.Softmax | src.LogSoftmax)
+    if behind_softmax and len(logits) > 1 and np.diff(logits.astype(np.float64)).min() < SOFTMAX_RESOLUTION:
+        raise op.refusal(
+            "ranks results of a softmax whose logits may be too close to tell", "rank the logits"
+        )
 
 
 def _is_order(x: Array, rank: Array) -> bool:

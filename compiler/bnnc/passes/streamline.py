@@ -79,8 +79,21 @@ class _Walk:
                 return op.with_operands(self._finished(op.operands[0]))
             case Reshape():
                 return Reshape(op.name, self._finished(op.operands[0]), op.type.shape)
+            case src.ArgTopK() if op.k == 1 and isinstance(op.x, src.Softmax | src.LogSoftmax):
+                return self._largest_logit(op, op.x.x)
         what = "stands behind a Softmax or an ArgMax, which end a network"
         raise op.refusal(what, "cut the model in front of it")
+
+    def _largest_logit(self, op: src.ArgTopK, logits: Op) -> Op:
+        """The largest result of a softmax is that of the largest logit, as `Lowering.top_k` makes sure."""
+        before = self.done[logits]
+        if isinstance(before, Op):
+            raise op.refusal("stands behind two functions that end a network", "rank the logits themselves")
+        return self._ranking(op, before)
+
+    def _ranking(self, op: src.ArgTopK, value: Value) -> Op:
+        indices = self.lowering.top_k(op, value)
+        return Cast(op.name, Reshape(op.name, indices, op.type.shape), I64)
 
     def _on_value(self, op: Op, value: Value) -> Value | Op:
         match op:
@@ -101,8 +114,7 @@ class _Walk:
             case src.Softmax() | src.LogSoftmax():
                 return op.with_operands(self._finished(op.operands[0]))
             case src.ArgTopK():
-                indices = self.lowering.top_k(op, value)
-                return Cast(op.name, Reshape(op.name, indices, op.type.shape), I64)
+                return self._ranking(op, value)
         raise op.refusal("is not supported at this place", "cut the model in front of it")
 
     def _input(self, op: Input) -> Value:
