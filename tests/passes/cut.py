@@ -1,13 +1,14 @@
-"""Cuts the part between an accumulator and a quantizer out of a source model and runs it in onnxruntime."""
+"""Runs the part of a source model between an accumulator and a quantizer in onnxruntime."""
 
 from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime as ort
-from onnx import helper
 
+from bnnc.executors.cut import cut_between
 from bnnc.frontends.expand import expand
+from bnnc.frontends.onnx_file import model_bytes
+from bnnc.frontends.sessions import open_session
 from bnnc.ir.op import Array
 
 
@@ -16,13 +17,9 @@ class Cut:
 
     def __init__(self, model: onnx.ModelProto, source: str, target: str) -> None:
         plain = expand(model)
-        graph = _between(plain.graph, source, target)
-        self.pools = any(node.op_type == "MaxPool" for node in graph.node)
-        cut = helper.make_model(graph, opset_imports=plain.opset_import, ir_version=plain.ir_version)
-        options = ort.SessionOptions()
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.log_severity_level = 3
-        self._session = ort.InferenceSession(cut.SerializeToString(), options, ["CPUExecutionProvider"])
+        cut = cut_between(plain, source, target)
+        self.pools = any(node.op_type == "MaxPool" for node in cut.graph.node)
+        self._session = open_session(model_bytes(cut))
         self._is_map = any(node.op_type == "Conv" and source in node.output for node in plain.graph.node)
 
     def __call__(self, accumulators: Array) -> Array:
@@ -33,18 +30,3 @@ class Cut:
         (y,) = self._session.run(None, {self._session.get_inputs()[0].name: x})
         answer: Array = y.reshape(accumulators.shape)
         return answer
-
-
-def _between(graph: onnx.GraphProto, source: str, target: str) -> onnx.GraphProto:
-    producer = {name: node for node in graph.node for name in node.output}
-    wanted, seen = [target], set[str]()
-    while wanted:
-        name = wanted.pop()
-        if name in seen or name == source or name not in producer:
-            continue
-        seen.add(name)
-        wanted.extend(producer[name].input)
-    nodes = [node for node in graph.node if seen.intersection(node.output)]
-    inputs = [helper.make_tensor_value_info(source, onnx.TensorProto.FLOAT, None)]
-    outputs = [helper.make_tensor_value_info(target, onnx.TensorProto.FLOAT, None)]
-    return helper.make_graph(nodes, "cut", inputs, outputs, initializer=list(graph.initializer))

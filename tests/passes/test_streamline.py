@@ -386,3 +386,40 @@ def test_numbers_behind_the_last_quantizer_stay_with_the_edge() -> None:
     rng = np.random.default_rng(0)
     levels = quant(dense(binary_input((40,)), signs(rng, 30, 40)), 4, 0.5, signed=True)
     assert not assert_same(src.Add("offset", levels, f32(0.3)), reals(rng, 6, 40)).notes
+
+
+def test_equal_offsets_per_channel_fold_into_a_grouped_layer() -> None:
+    rng = np.random.default_rng(0)
+    conv = src.Conv("c", Input("x", (3, 5, 5)), signs(rng, 6, 1, 3, 3), ONE, groups=3)
+    x = ((rng.integers(0, 256, (3, 3, 5, 5)) - 128) / 64).astype(np.float32)
+    assert not assert_same(conv, x, "u8:mean=128:128:128,std=64").notes
+
+
+def test_offsets_that_are_codes_as_fractions_fold_exactly() -> None:
+    rng = np.random.default_rng(0)
+    conv = src.Conv("c", Input("x", (3, 5, 5)), signs(rng, 6, 3, 3, 3), ONE, pads=(1, 1, 1, 1))
+    packed = lowered(bipolar(conv), "u8:scale=1/255,offset=-128/255")
+    assert not packed.notes and ops_of(packed, Conv2d)[0].pad_value == 128
+
+
+def test_weights_that_cannot_change_sign_are_refused() -> None:
+    """A pool of a falling function turns its channels round; -128 has no opposite in 8 bits."""
+    rng = np.random.default_rng(0)
+    weights = rng.integers(-128, 128, (4, 3, 3, 3)).astype(np.int8)
+    weights[:, 0, 0, 0] = -128
+    conv = src.Conv("c", binary_input((3, 8, 8)), weights, ONE)
+    pooled = src.MaxPool("pool", src.Neg("neg", conv), (2, 2), (2, 2), (0, 0, 0, 0))
+    with pytest.raises(BnncError, match="'pool'.*-128.*'c' with narrow"):
+        lowered(bipolar(src.Neg("neg2", pooled)))
+
+
+def test_sign_at_the_input_with_and_without_a_reachable_zero() -> None:
+    """3.4375 * x - 1 is 0 for no float32 x: nothing is rejected there."""
+    rng = np.random.default_rng(0)
+    x = src.Sub("sub", src.Mul("mul", Input("x", (3,)), f32(3.4375, 2, 1)), f32(1, 1, 0))
+    result = dense(src.Sign("s", x), signs(rng, 3, 3))
+    low, high = ops_of(assert_same(result, reals(rng, 20, 3)), EncodeInput)[0].constants["reject"].T
+    assert (low < high).tolist() == [False, True, True]
+    alone = src.Sub("sub", src.Mul("mul", Input("x", (3,)), f32(3.4375)), f32(1))
+    packed = assert_same(dense(src.Sign("s", alone), signs(rng, 3, 3)), reals(rng, 20, 3))
+    assert not ops_of(packed, EncodeInput)[0].constants["reject"].size

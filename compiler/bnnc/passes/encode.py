@@ -90,9 +90,14 @@ def _take_out_zero(steps: Steps, quantizer: src.Elementwise) -> tuple[Steps, Arr
     """ONNX Sign: the interval of x that it maps to 0 has no code and is rejected at run time."""
     if not isinstance(quantizer, src.Sign):
         return steps, NO_REJECT
+    if (steps.start == 0).any():
+        raise quantizer.refusal("its input is always 0, and Sign(0) is neither +1 nor -1", "leave it out")
     to_zero, to_one = steps.value == 0, steps.value > 0
-    reject = np.stack([key_float(steps.cut[to_zero]), key_float(steps.cut[to_one])], axis=1)
-    return Steps(steps.start, steps.channel[to_one], steps.cut[to_one], steps.value[to_one]), reject
+    reject = np.full((len(steps.start), 2), np.inf, np.float32)
+    reject[steps.channel[to_one]] = key_float(steps.cut[to_one])[:, None]
+    reject[steps.channel[to_zero], 0] = key_float(steps.cut[to_zero])
+    signs = Steps(steps.start, steps.channel[to_one], steps.cut[to_one], steps.value[to_one])
+    return signs, reject if to_zero.any() else NO_REJECT
 
 
 def _float_steps(chain: Chain, rows: int) -> Steps:

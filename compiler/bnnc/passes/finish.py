@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import ChannelsFirst, Reshape, ToFloat
 from bnnc.ir.op import Op
 from bnnc.passes.chain import DomainValue
 from bnnc.passes.grid import last_discretizer
 from bnnc.passes.materialize import Materializer, first_pool, pool_root, scaling
 from bnnc.passes.value import Value, settle
-
-Tail = src.Softmax | src.LogSoftmax | src.Elementwise
 
 
 def finish(value: Value, made: Materializer, name: str) -> Op:

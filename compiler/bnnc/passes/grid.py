@@ -36,7 +36,10 @@ def domain_affine(chain: Chain) -> tuple[float, Array] | None:
                 return None
     if (scale != scale[0]).any() or scale[0] <= 0:
         return None
-    return float(scale[0]), offset / scale[0]
+    shift = offset / scale[0]
+    # The domain's numbers are exact fractions: a shift this close to an integer was one before float64.
+    shift = np.where(abs(shift - np.rint(shift)) < 1e-9, np.rint(shift), shift)
+    return float(scale[0]), shift[:1] if (shift == shift[0]).all() else shift
 
 
 def last_discretizer(chain: Chain) -> int:

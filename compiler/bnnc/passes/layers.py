@@ -151,7 +151,7 @@ def _ranked(op: src.ArgTopK, root: Op, chain: Chain) -> Op:
     _refuse_softmax_ties(op, levels)
     if _is_order(np.concatenate(x), rank):
         return root
-    return _rank_table(op.name, root, reach, np.split(rank, np.cumsum([len(v) for v in x])[:-1]), len(levels))
+    return _rank_table(op.name, root, reach, np.split(rank, np.cumsum([len(v) for v in x])[:-1]))
 
 
 def _refuse_softmax_ties(op: src.ArgTopK, logits: Array) -> None:
@@ -170,7 +170,7 @@ def _is_order(x: Array, rank: Array) -> bool:
     return bool(((x_steps > 0) == (rank_steps > 0)).all() and (rank_steps >= 0).all())
 
 
-def _rank_table(name: str, root: Op, reach: Range, ranks: list[Array], n_levels: int) -> Table:
+def _rank_table(name: str, root: Op, reach: Range, ranks: list[Array]) -> Table:
     table = np.zeros((len(ranks), reach.n_values), np.int32)
     for row, rank in zip(table, ranks, strict=True):
         row[: len(rank)] = rank

@@ -20,6 +20,7 @@ from bnnc.passes.grid import last_discretizer
 from bnnc.passes.quantizer import Quantized, quantize
 from bnnc.passes.ranges import reachable
 from bnnc.passes.value import Links, Value, settle
+from bnnc.passes.weights import MAX_WEIGHT
 
 ONE = np.ones((), np.float32)
 POOL_FIRST = "put the pool in front of the function"
@@ -56,8 +57,7 @@ class Materializer:
             return self._pooled(value, pool, wanted_by)
         chain = value.functions
         scale = plain_scale(chain)
-        narrow = narrowed(value.root)
-        if scale is not None and narrow is not None:
+        if scale is not None and (narrow := narrowed(value.root)) is not None:
             return Quantized(narrow, scale)
         return quantize(value.root, chain) or self._rounded(value, wanted_by)
 
@@ -172,9 +172,12 @@ def pool_root(value: Value) -> Value:
 def _turned(root: Op, sense: Array, link: src.MaxPool) -> tuple[Op, Chain]:
     if not isinstance(root, Conv2d):
         raise link.refusal("pools a falling function of something that is no convolution", POOL_FIRST)
-    weights = root.weights * sense[:, None, None, None].astype(root.weights.dtype)
+    weights = root.weights.astype(np.int16) * sense[:, None, None, None]
+    if weights.max() > MAX_WEIGHT:
+        what = f"pools a falling function of sums whose weights reach {root.weights.min()}"
+        raise link.refusal(what, f"quantize the weights of {root.name!r} with narrow = 1")
     scale = np.asarray(root.scale * sense, np.float32)
-    turned = replace(root, weights=weights, weight_elem=smallest_elem(weights), scale=scale)
+    turned = replace(root, weights=weights.astype(np.int8), weight_elem=smallest_elem(weights), scale=scale)
     return turned, (src.Mul(link.name, Input("", sense.shape), sense.astype(np.float32)),)
 
 
