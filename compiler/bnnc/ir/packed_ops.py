@@ -10,7 +10,7 @@ from bnnc.ir.elem import B1_PM, I32, Elem
 from bnnc.ir.geometry import Pads, Pair, output_map
 from bnnc.ir.integer_ops import pooled_map
 from bnnc.ir.op import Array, Op, map_shape, one, operation, packed_of, tensor_of
-from bnnc.ir.types import Packed, Tensor, n_words
+from bnnc.ir.types import WORD_BITS, Packed, Tensor, n_words
 
 
 @operation
@@ -41,7 +41,8 @@ class XnorConv2d(Op):
 
     weights uint32 (O, kh, kw, words): bit i of word j is 1 where the weight of channel 32*j + i is +1;
     lanes past C are 0. Padding with +1 or -1 is a word of ones or zeros in the lanes below C; a tap padded
-    with 0 adds nothing: N counts the taps inside the map, and so does the popcount. `scale` as in `Conv2d`.
+    with 0 adds nothing: N counts the taps inside the map, and so does the popcount. With `groups` the words
+    are those of a group, whose channels fill whole words. `scale` as in `Conv2d`.
     """
 
     x: Op
@@ -50,6 +51,7 @@ class XnorConv2d(Op):
     pads: Pads = (0, 0, 0, 0)
     dilations: Pair = (1, 1)
     pad_value: int = 0
+    groups: int = 1
     scale: Array = field(default_factory=one)
 
     @property
@@ -71,7 +73,8 @@ class BitConv2d(Op):
     written as a = a0 + sum_p ca[p] * plane_p (two's complement: a0 = 0, ca = 1, 2, .., the last one
     negative when signed; b1_pm: a0 = -1, ca = 2) the products over N lanes are y = N*a0*w0 + a0*sum_q
     cw[q]*pc(w_q) + w0*sum_p ca[p]*pc(a_p) + sum_pq ca[p]*cw[q]*pc(a_p & w_q). For ter x b1_pm this is
-    2*pc(a_0 & (a_1 ^ w)) - pc(a_0). Padding is by value and `scale` is metadata, as in `Conv2d`.
+    2*pc(a_0 & (a_1 ^ w)) - pc(a_0). Padding is by value and `scale` is metadata, as in `Conv2d`; `groups`
+    as in `XnorConv2d`.
     """
 
     x: Op
@@ -81,6 +84,7 @@ class BitConv2d(Op):
     pads: Pads = (0, 0, 0, 0)
     dilations: Pair = (1, 1)
     pad_value: int = 0
+    groups: int = 1
     scale: Array = field(default_factory=one)
 
     @property
@@ -118,9 +122,11 @@ def packed_conv_type(op: PackedConv, kernel: Pair) -> Tensor:
     """int32 (OH, OW, O) of a convolution over a packed map."""
     height, width, channels = map_shape(op.x)
     op.require(op.weights.dtype == np.uint32, f"weights are packed in uint32, not {op.weights.dtype}")
-    op.require(
-        op.weights.shape[-1] == n_words(channels), f"weights {op.weights.shape} do not fit {op.x.type}"
-    )
+    whole = op.groups == 1 or channels % (WORD_BITS * op.groups) == 0
+    op.require(whole, f"{op.groups} groups of {op.x.type} do not fill whole words")
+    op.require(op.weights.shape[0] % op.groups == 0, f"{op.weights.shape[0]} outputs in {op.groups} groups")
+    fits = op.weights.shape[-1] == n_words(channels // op.groups)
+    op.require(fits, f"weights {op.weights.shape} do not fit {op.x.type}")
     oh, ow = output_map((height, width), kernel, op.strides, op.dilations, op.pads)
     op.require(oh > 0 and ow > 0, f"kernel {kernel} does not fit into the padded map of {op.x.type}")
     return Tensor(I32, (oh, ow, op.weights.shape[0]))

@@ -11,14 +11,14 @@ from typing import Any, get_args, get_origin
 import numpy as np
 
 from bnnc.errors import BnncError
-from bnnc.ir import edge_ops, integer_ops, packed_ops, source_ops
+from bnnc.ir import edge_ops, integer_ops, packed_ops, source_ops, sparse_ops, value_ops
 from bnnc.ir.elem import Elem, elem
 from bnnc.ir.graph import Graph, Level, Note
 from bnnc.ir.op import Array, Op, attribute_fields, constant_fields, field_types, operand_fields
 
 OPS: dict[str, type[Op]] = {
     cls.mnemonic(): cls
-    for module in (edge_ops, source_ops, integer_ops, packed_ops)
+    for module in (edge_ops, source_ops, integer_ops, value_ops, packed_ops, sparse_ops)
     for cls in vars(module).values()
     if isinstance(cls, type)
     and issubclass(cls, Op)

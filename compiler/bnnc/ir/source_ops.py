@@ -276,6 +276,62 @@ class Trunc(Elementwise):
 
 
 @operation
+class FixedPoint(Elementwise):
+    """clamp(floor(prelu(x * multiplier + before) + after), lo, hi), prelu(t) = t < 0 ? slope * t : t.
+
+    Computed in float64; the constants are float64. Whole numbers result: integers by which a device counts
+    in place of real ones.
+    """
+
+    multiplier: Array
+    before: Array
+    slope: Array
+    after: Array
+    lo: float
+    hi: float
+
+
+@operation
+class AddTensors(Op):
+    """a + b, element by element: where a residual branch comes back."""
+
+    a: Op
+    b: Op
+
+    def infer(self) -> Tensor:
+        a, b = tensor_of(self.a), tensor_of(self.b)
+        self.require(a == b, f"adds {a} and {b}", "give both the same shape")
+        return a
+
+
+@operation
+class Concat(Op):
+    """The channels of a, then those of b: along axis 0."""
+
+    a: Op
+    b: Op
+
+    def infer(self) -> Tensor:
+        a, b = tensor_of(self.a), tensor_of(self.b)
+        self.require(a.shape[1:] == b.shape[1:], f"joins {a} and {b}")
+        return Tensor(a.elem, (a.shape[0] + b.shape[0], *a.shape[1:]))
+
+
+@operation
+class Gather(Op):
+    """The channels `index` int64 (C') of x along axis 0: a split, a shuffle, a duplication."""
+
+    x: Op
+    index: Array
+
+    def infer(self) -> Tensor:
+        x = tensor_of(self.x)
+        inside = self.index.ndim == 1 and bool(((self.index >= 0) & (self.index < x.shape[0])).all())
+        self.require(inside and self.index.size > 0, f"channels that {x} does not have")
+        return Tensor(x.elem, (len(self.index), *x.shape[1:]))
+
+
+@operation
 class Conv(Op):
     """ONNX Conv over (C, H, W): weights (O, C/groups, kh, kw) times `scale` (() or (O,)), no bias.
 

@@ -75,7 +75,7 @@ class _Layouts:
 
 def _packed_conv(conv: Conv2d, x: Op) -> PackedConv:
     words = pack(conv.weights, conv.weight_elem)
-    geometry = (conv.strides, conv.pads, conv.dilations, conv.pad_value, conv.scale)
+    geometry = (conv.strides, conv.pads, conv.dilations, conv.pad_value, conv.groups, conv.scale)
     if x.type.elem == B1_PM and conv.weight_elem == B1_PM:
         return XnorConv2d(conv.name, x, words[:, :, :, 0, :], *geometry)
     return BitConv2d(conv.name, x, words, conv.weight_elem, *geometry)
