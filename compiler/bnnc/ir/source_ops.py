@@ -420,6 +420,19 @@ class AveragePool(Op):
 
 
 @operation
+class SumPool(Op):
+    """The sum over a window of (C, H, W), padding counted as 0: an average that is not divided."""
+
+    x: Op
+    kernel: Pair
+    strides: Pair
+    pads: Pads
+
+    def infer(self) -> Tensor:
+        return _pool_type(self, self.kernel, self.strides, self.pads)
+
+
+@operation
 class Transpose(Op):
     """Axes of one sample in another order (the batch stays first)."""
 
