@@ -46,8 +46,8 @@ def plane_offset(elem: Elem) -> int:
 
 
 def weight_values(conv: PackedConv) -> Array:
-    """The weights of a packed convolution as integers, int8 (O, kh, kw, C)."""
-    channels = conv.x.type.shape[2]
+    """The weights of a packed convolution as integers, int8 (O, kh, kw, C/groups)."""
+    channels = conv.x.type.shape[2] // conv.groups
     match conv:
         case XnorConv2d():
             return unpack(conv.weights[:, :, :, None, :], B1_PM, channels)

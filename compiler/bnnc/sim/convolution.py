@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array, map_shape, packed_of
 from bnnc.ir.packed_ops import BitConv2d, PackedConv, XnorConv2d
+from bnnc.ir.types import WORD_BITS
 from bnnc.sim.bits import plane_offset, plane_weights, weight_values
 from bnnc.sim.windows import Geometry, sum_inside, taps
 
@@ -19,15 +20,15 @@ CACHED_PRODUCTS = 1 << 15  # words of one tap's products: they and their counts 
 
 def xnor_conv2d(op: XnorConv2d, x: Array) -> Array:
     """uint32 (n, H, W, 1, words) to int32 (n, OH, OW, O)."""
-    window, channels = geometry(op), map_shape(op.x)[2]
+    window, channels = geometry(op), map_shape(op.x)[2] // op.groups
     n_taps = sum_inside(window, np.full((1, *op.kernel), channels))
-    differing = _counts(np.bitwise_xor, window, x[:, :, :, 0], op.weights)
+    differing = _counts(np.bitwise_xor, window, x[:, :, :, 0], op.weights, op.groups)
     return n_taps - 2 * differing.astype(np.int32) + _padding(op, window)
 
 
 def bit_conv2d(op: BitConv2d, x: Array) -> Array:
     """uint32 (n, H, W, bits, words) to int32 (n, OH, OW, O), by the formula of `BitConv2d`."""
-    window, (_, _, channels), elem = geometry(op), map_shape(op.x), packed_of(op.x).elem
+    window, channels, elem = geometry(op), map_shape(op.x)[2] // op.groups, packed_of(op.x).elem
     ca, cw = plane_weights(elem), plane_weights(op.weight_elem)
     a0, w0 = plane_offset(elem), plane_offset(op.weight_elem)
     weight_ones = np.bitwise_count(op.weights).sum(axis=-1, dtype=np.int32)
@@ -36,9 +37,9 @@ def bit_conv2d(op: BitConv2d, x: Array) -> Array:
     for p in range(elem.bits):
         plane = x[:, :, :, p]
         if w0:
-            y += w0 * ca[p] * _ones(window, plane)
+            y += w0 * ca[p] * _ones(window, plane, op)
         for q in range(op.weight_elem.bits):
-            products = _counts(np.bitwise_and, window, plane, op.weights[:, :, :, q])
+            products = _counts(np.bitwise_and, window, plane, op.weights[:, :, :, q], op.groups)
             y += ca[p] * cw[q] * products.astype(np.int32)
     return y + _padding(op, window)
 
@@ -61,40 +62,44 @@ def geometry(op: Conv2d | PackedConv) -> Geometry:
     return Geometry((height, width), op.kernel, op.strides, op.pads, op.dilations)
 
 
-def _counts(combine: np.ufunc, window: Geometry, x: Array, weights: Array) -> Array:
+def _counts(combine: np.ufunc, window: Geometry, x: Array, weights: Array, groups: int) -> Array:
     """popcount(combine(x, w)) summed over the words of the taps inside: unsigned (n, OH, OW, O).
 
-    x uint32 (n, H, W, words), weights uint32 (O, kh, kw, words).
+    x uint32 (n, H, W, words of all groups), weights uint32 (O, kh, kw, words of a group).
     """
-    x, weights = _widened(x), _widened(weights)
     n_out, *kernel, words = weights.shape
-    n_bits = math.prod(kernel) * words * weights.itemsize * 8
-    total = np.zeros((len(x), *window.output, n_out), np.uint16 if n_bits < 2**16 else np.uint32)
-    for part in _cached_parts(len(x), total[0].size):
+    x = _widened(x.reshape(*x.shape[:3], groups, words))
+    weights = _widened(weights.reshape(groups, n_out // groups, *kernel, words))
+    n_bits = math.prod(kernel) * words * WORD_BITS
+    dtype = np.uint16 if n_bits < 2**16 else np.uint32
+    total = np.zeros((len(x), *window.output, groups, n_out // groups), dtype)
+    for part in _cached_parts(len(x), math.prod(total.shape[1:])):
         _add_counts(combine, window, x[part], weights, total[part])
-    return total
+    return total.reshape(*total.shape[:3], n_out)
 
 
 def _add_counts(combine: np.ufunc, window: Geometry, x: Array, weights: Array, total: Array) -> None:
+    """x (n, H, W, groups, words), weights (groups, O/groups, kh, kw, words), adds to total (n, OH, OW, ..)."""
     products, counts = np.empty(total.shape, x.dtype), np.empty(total.shape, np.uint8)
     for tap in taps(window):
         pixels, added = tap.read(x), tap.write(total)
         rows, columns = added.shape[1:3]
         product, count = products[:, :rows, :columns], counts[:, :rows, :columns]
-        for j in range(x.shape[3]):
-            combine(pixels[..., j, None], weights[:, tap.u, tap.v, j], out=product)
+        for j in range(x.shape[4]):
+            combine(pixels[..., j, None], weights[:, :, tap.u, tap.v, j], out=product)
             np.bitwise_count(product, out=count)
             np.add(added, count, out=added)
 
 
-def _ones(window: Geometry, plane: Array) -> Array:
-    """int32 (n, OH, OW, 1): the set bits of one plane (n, H, W, words) under the taps inside."""
-    ones = np.bitwise_count(plane).sum(axis=-1, dtype=np.int32, keepdims=True)
-    total = np.zeros((len(plane), *window.output, 1), np.int32)
+def _ones(window: Geometry, plane: Array, op: BitConv2d) -> Array:
+    """int32 (n, OH, OW, O): the set bits of one plane (n, H, W, words) under the taps inside, by group."""
+    by_group = plane.reshape(*plane.shape[:3], op.groups, -1)
+    ones = np.bitwise_count(by_group).sum(axis=-1, dtype=np.int32)
+    total = np.zeros((len(plane), *window.output, op.groups), np.int32)
     for tap in taps(window):
         added = tap.write(total)
         added += tap.read(ones)
-    return total
+    return np.repeat(total, len(op.weights) // op.groups, axis=-1)
 
 
 def _padding(op: PackedConv, window: Geometry) -> Array:

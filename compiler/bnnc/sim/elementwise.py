@@ -1,8 +1,9 @@
-"""What every elementwise operation of a source graph computes, in float32, step by step."""
+"""What every elementwise operation of a source graph computes, step by step (`FixedPoint`: in float64)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,8 @@ def _apply(op: src.Elementwise, x: Array) -> Array:
             return np.where(_COMPARE[op.compare](x, op.cut), op.then, op.other)
         case src.PRelu():
             return np.where(x < 0, op.slope * x, x)
+        case src.FixedPoint():
+            return _fixed_point(op, x.astype(np.float64))
         case src.Clip():
             return _clip(x, np.float32(op.lo), np.float32(op.hi))
         case src.HardSigmoid():
@@ -101,7 +104,14 @@ def _quant_code(op: src.Quant, scaled: Array) -> Array:
     return ROUNDINGS[op.rounding](_clip(scaled, np.float32(lo), np.float32(hi)))
 
 
-def _clip(x: Array, lo: np.float32, hi: np.float32) -> Array:
+def _fixed_point(op: src.FixedPoint, x: Array) -> Array:
+    """In float64 throughout; whole numbers result."""
+    t = x * op.multiplier + op.before
+    y = np.floor(np.where(t < 0, op.slope * t, t) + op.after)
+    return _clip(y, np.float64(op.lo), np.float64(op.hi))
+
+
+def _clip(x: Array, lo: np.floating[Any], hi: np.floating[Any]) -> Array:
     """min(max(x, lo), hi) that leaves x alone where it equals a bound: -0 stays -0 at a bound of 0."""
     raised = np.where(x < lo, lo, x)
     return np.where(raised > hi, hi, raised)

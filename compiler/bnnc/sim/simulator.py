@@ -12,7 +12,9 @@ from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Thr
 from bnnc.ir.op import Array, Op, map_shape, packed_of
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.ir.parts import core_input, core_result
-from bnnc.sim import activation, bits, convolution, pooling
+from bnnc.ir.sparse_ops import SparseDense
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
+from bnnc.sim import activation, bits, convolution, pooling, sparse, value_path
 
 CHUNK_BYTES = 1 << 23  # of the largest value of a graph: about what the caches of one core hold
 
@@ -25,7 +27,7 @@ def run(graph: Graph, codes: Array, progress: Callable[[int], None] | None = Non
     result = core_result(graph)
     raw = np.empty((len(codes), *result.type.shape), result.type.elem.dtype)
     for part in _chunks(graph, len(codes)):
-        raw[part] = values(graph, codes[part])[result]
+        raw[part] = _result(graph, codes[part])
         if progress is not None:
             progress(len(raw[part]))
     return raw
@@ -41,6 +43,19 @@ def values(graph: Graph, codes: Array) -> dict[Op, Array]:
     return known
 
 
+def _result(graph: Graph, codes: Array) -> Array:
+    """The value of the core's result alone: any other is dropped behind its last user."""
+    known: dict[Op, Array] = {core_input(graph): np.ascontiguousarray(codes)}
+    ops = core_ops(graph)
+    last_user = {operand: op for op in ops for operand in op.operands}
+    for op in ops[1:]:
+        known[op] = evaluate(op, *(known[operand] for operand in op.operands))
+        for operand in set(op.operands):
+            if last_user[operand] is op:
+                del known[operand]
+    return known[core_result(graph)]
+
+
 def core_ops(graph: Graph) -> tuple[Op, ...]:
     """The operations of the core in the graph's order, from the input encoder to the result."""
     encoder, wanted = core_input(graph), {core_result(graph)}
@@ -50,8 +65,18 @@ def core_ops(graph: Graph) -> tuple[Op, ...]:
     return tuple(op for op in graph.ops if op in wanted)
 
 
-def evaluate(op: Op, x: Array) -> Array:
-    """The value of one operation of the core for the value of its operand, both batch first."""
+def evaluate(op: Op, *operands: Array) -> Array:
+    """The value of one operation of the core for the values of its operands, all batch first."""
+    match op:
+        case AddMaps():
+            return value_path.add_maps(op, *operands)
+        case ConcatChannels():
+            return np.concatenate(operands, axis=-1)
+        case _:
+            return _evaluate(op, *operands)
+
+
+def _evaluate(op: Op, x: Array) -> Array:
     match op:
         case XnorConv2d():
             return convolution.xnor_conv2d(op, x)
@@ -69,6 +94,10 @@ def evaluate(op: Op, x: Array) -> Array:
             return pooling.packed_max_pool2d(op, x)
         case SumPool2d():
             return pooling.sum_pool2d(op, x)
+        case Rescale():
+            return value_path.rescale(op, x)
+        case SparseDense():
+            return sparse.sparse_dense(op, x)
         case TopK():
             return top_k(op, x)
         case _:
@@ -93,6 +122,8 @@ def _relayout(op: Op, x: Array) -> Array:
             return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
         case Reshape():
             return x.reshape(len(x), *op.shape)
+        case GatherChannels():
+            return np.take(x, op.index, axis=-1)
         case Cast() | Narrow():
             return x.astype(op.elem.dtype)
         case _:

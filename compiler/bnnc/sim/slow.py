@@ -17,7 +17,9 @@ from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Thr
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedConv, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.ir.parts import core_result
+from bnnc.ir.sparse_ops import SparseDense
 from bnnc.ir.types import Packed
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 
 Pool = MaxPool2d | SumPool2d | PackedMaxPool2d
 
@@ -33,22 +35,26 @@ def values(graph: Graph, sample: Array) -> dict[Op, Array]:
     for op in graph.ops:
         if isinstance(op, EncodeInput):
             known[op] = sample
-        elif op.operands and op.operands[0] in known:
-            known[op] = evaluate(op, known[op.operands[0]])
+        elif op.operands:
+            known[op] = evaluate(op, *(known[operand] for operand in op.operands))
         if op is core_result(graph):
             break
     return known
 
 
-def evaluate(op: Op, x: Array) -> Array:
+def evaluate(op: Op, *operands: Array) -> Array:
     """One operation of the core on one sample."""
-    operand = op.operands[0].type
-    if isinstance(operand, Packed):
-        x = plain_integers(x, operand.elem, operand.shape[2])
-    y = _on_integers(op, x.astype(np.int64))
+    y = _on_integers(op, *(_integers(source, x) for source, x in zip(op.operands, operands, strict=True)))
     if isinstance(op.type, Packed):
         return packed_words(y, op.type.elem)
     return y.astype(op.type.elem.dtype)
+
+
+def _integers(source: Op, x: Array) -> Array:
+    """The value of an operand as int64."""
+    if isinstance(source.type, Packed):
+        return plain_integers(x, source.type.elem, source.type.shape[2])
+    return x.astype(np.int64)
 
 
 def packed_words(x: Array, elem: Elem) -> Array:
@@ -72,14 +78,32 @@ def plain_integers(words: Array, elem: Elem, channels: int) -> Array:
     return np.where(is_negative, codes - 2**elem.bits, codes)
 
 
-def _on_integers(op: Op, x: Array) -> Array:
+def _on_integers(op: Op, *operands: Array) -> Array:
+    match op:
+        case AddMaps():
+            a, b = operands
+            return np.array([u + v for u, v in zip(a.flat, b.flat, strict=True)]).reshape(a.shape)
+        case ConcatChannels():
+            a, b = operands
+            return np.array(
+                [[[*u, *v] for u, v in zip(*rows, strict=True)] for rows in zip(a, b, strict=True)]
+            )
+        case _:
+            return _on_one(op, *operands)
+
+
+def _on_one(op: Op, x: Array) -> Array:
     match op:
         case Conv2d():
             return _conv(op, x, op.weights.astype(np.int64), op.groups)
         case XnorConv2d():
-            return _conv(op, x, plain_integers(op.weights[:, :, :, None, :], B1_PM, x.shape[2]), 1)
+            depth = x.shape[2] // op.groups
+            return _conv(op, x, plain_integers(op.weights[:, :, :, None, :], B1_PM, depth), op.groups)
         case BitConv2d():
-            return _conv(op, x, plain_integers(op.weights, op.weight_elem, x.shape[2]), 1)
+            depth = x.shape[2] // op.groups
+            return _conv(op, x, plain_integers(op.weights, op.weight_elem, depth), op.groups)
+        case SparseDense():
+            return np.array([[list(_sparse_rows(op, x.ravel().tolist()))]])
         case MaxPool2d() | PackedMaxPool2d():
             return np.array([[np.max(window, axis=0) for window in row] for row in _windows(op, x)])
         case SumPool2d():
@@ -88,6 +112,8 @@ def _on_integers(op: Op, x: Array) -> Array:
             return _each_element(x, lambda c, value: _threshold(op, c, value))
         case Table():
             return _each_element(x, lambda c, value: _table(op, c, value))
+        case Rescale():
+            return _each_element(x, lambda c, value: _rescale(op, c, value))
         case TopK():
             row = x[0, 0].tolist()
             return np.array([[sorted(range(len(row)), key=lambda i: (-row[i], i))[: op.k]]])
@@ -99,6 +125,8 @@ def _moved(op: Op, x: Array) -> Array:
     match op:
         case Pack() | Unpack() | Cast() | Narrow():
             return x
+        case GatherChannels():
+            return np.array([[[pixel[c] for c in op.index] for pixel in row] for row in x])
         case Reshape():
             return np.array(x.ravel().tolist()).reshape(op.shape)
         case ChannelsLast():
@@ -159,3 +187,20 @@ def _threshold(op: Threshold, c: int, value: int) -> int:
 def _table(op: Table, c: int, value: int) -> int:
     index = (value - int(op.first[c])) >> op.shift
     return int(op.table[c, min(max(index, 0), op.table.shape[1] - 1)])
+
+
+def _rescale(op: Rescale, c: int, value: int) -> int:
+    """On integers of any size, so that nothing can overflow."""
+    piece = 1 if value >= int(op.pivot[c]) else 0
+    line = value * int(op.multiplier[piece, c]) + int(op.offset[piece, c])
+    return min(max(line >> int(op.shift[c]), op.lo), op.hi)
+
+
+def _sparse_rows(op: SparseDense, x: list[int]) -> Iterator[int]:
+    """Every output, by a walk over the gaps of its row."""
+    for first, last in zip(op.rows.tolist(), op.rows.tolist()[1:], strict=False):
+        total, column = 0, -1
+        for gap, code in zip(op.gaps[first:last].tolist(), op.codes[first:last].tolist(), strict=True):
+            column += gap + 1
+            total += int(op.table[code]) * x[column]
+        yield total
