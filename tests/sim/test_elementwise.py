@@ -244,6 +244,35 @@ def test_qonnx_trunc(rounding: str, scale: Any) -> None:
         assert_same_bits(apply(src.Trunc("n", X, scale, F(zero), *bits, rounding), NUMBERS), expected)
 
 
+def fixed_point_nodes() -> list[onnx.NodeProto]:
+    """In double precision; onnxruntime has no PRelu of doubles, hence the comparison."""
+    double, single = onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT
+    return [
+        helper.make_node("Cast", ["x"], ["wide"], to=double),
+        helper.make_node("Mul", ["wide", "m"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "before"], ["t"]),
+        helper.make_node("Less", ["t", "zero"], ["negative"]),
+        helper.make_node("Mul", ["slope", "t"], ["leaking"]),
+        helper.make_node("Where", ["negative", "leaking", "t"], ["line"]),
+        helper.make_node("Add", ["line", "after"], ["sum"]),
+        helper.make_node("Floor", ["sum"], ["whole"]),
+        helper.make_node("Clip", ["whole", "lo", "hi"], ["clipped"]),
+        helper.make_node("Cast", ["clipped"], ["y"], to=single),
+    ]
+
+
+@pytest.mark.parametrize("slopes", ["neutral", "any"])
+def test_fixed_point(slopes: str) -> None:
+    rng = np.random.default_rng(5)
+    m, before, after = (rng.integers(-(2**17), 2**17, C) / 2.0**shift for shift in (24, 12, 20))
+    slope = rng.integers(-(2**17), 2**17, C) / 2.0**16 if slopes == "any" else np.ones(C)
+    lo, hi, zero = (np.array(value) for value in (-99.0, 88.0, 0.0))
+    constants = {"m": m, "before": before, "slope": slope, "after": after, "lo": lo, "hi": hi, "zero": zero}
+    expected = answer_of_onnxruntime(fixed_point_nodes(), constants, NUMBERS)
+    op = src.FixedPoint("n", X, m, before, slope, after, -99.0, 88.0)
+    assert_same_bits(apply(op, NUMBERS), expected)
+
+
 def test_half_even_is_another_name_of_round() -> None:
     assert ROUNDINGS["HALF_EVEN"] is ROUNDINGS["ROUND"]
 
@@ -252,6 +281,6 @@ def test_every_elementwise_operation_is_evaluated() -> None:
     """A new subclass without a meaning here fails; the constants are whatever its fields accept."""
     tested = {*UNARY, src.Tanh, src.Sigmoid, src.Exp, src.Select, src.PRelu, src.Clip, src.HardSigmoid}
     tested |= {op for _, op in ARITHMETIC} | {src.SubFrom, src.DivInto, src.Pow, src.BatchNorm, src.Trunc}
-    tested |= {src.Quant, src.BipolarQuant, src.QuantizeLinear, src.MultiThreshold}
+    tested |= {src.Quant, src.BipolarQuant, src.QuantizeLinear, src.MultiThreshold, src.FixedPoint}
     known = {op for op in src.Elementwise.__subclasses__() if op.__module__ == src.__name__}
     assert tested == known  # passes have operations of their own

@@ -79,7 +79,7 @@ def _counts(combine: np.ufunc, window: Geometry, x: Array, weights: Array, group
 
 
 def _add_counts(combine: np.ufunc, window: Geometry, x: Array, weights: Array, total: Array) -> None:
-    """x (n, H, W, groups, words), weights (groups, O/groups, kh, kw, words), adds to total (n, OH, OW, ..)."""
+    """x (n, H, W, groups, words), weights (groups, O/groups, kh, kw, words) onto total (n, OH, OW, ..)."""
     products, counts = np.empty(total.shape, x.dtype), np.empty(total.shape, np.uint8)
     for tap in taps(window):
         pixels, added = tap.read(x), tap.write(total)
