@@ -47,6 +47,8 @@ def _op_direction(op: Elementwise) -> Array:
             return _sense(np.float32(op.alpha))
         case src.PRelu():
             return (op.slope >= 0).astype(np.int8)
+        case src.FixedPoint():
+            return np.asarray(_sense(op.multiplier) * (op.slope >= 0), np.int8)
         case src.MultiThreshold():
             return _sense(np.float32(op.out_scale))
         case src.Select():

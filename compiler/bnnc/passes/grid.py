@@ -10,7 +10,7 @@ from bnnc.passes.chain import Chain, DomainValue
 
 DISCRETIZERS = (
     src.BipolarQuant, src.Quant, src.QuantizeLinear, src.MultiThreshold, src.Trunc,
-    src.Sign, src.Select, src.Round, src.Floor, src.Ceil,
+    src.Sign, src.Select, src.Round, src.Floor, src.Ceil, src.FixedPoint,
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,11 +42,15 @@ class Lowering:
 
     def average_pool(self, op: src.AveragePool, value: Value) -> Value:
         """Sums over the window; the division by its size stays in the chain, as the source divides."""
+        pooled = self.sum_pool(op, value)
+        size = np.array(op.kernel[0] * op.kernel[1], np.float32)
+        return replace(pooled, chain=(*pooled.chain, src.Div(op.name, Input("", (1,)), size)))
+
+    def sum_pool(self, op: src.SumPool | src.AveragePool, value: Value) -> Value:
+        """Sums over the window."""
         read = self.made.summands(value, op.name, op.kernel[0] * op.kernel[1])
         pooled = SumPool2d(op.name, read.op, op.kernel, op.strides, op.pads)
-        size = np.array(op.kernel[0] * op.kernel[1], np.float32)
-        divide = src.Div(op.name, Input("", (1,)), size)
-        return Value(pooled, (*scaling(read.scale, op.name), divide), op.type.shape)
+        return Value(pooled, scaling(read.scale, op.name), op.type.shape)
 
     def top_k(self, op: src.ArgTopK, value: Value) -> Op:
         """Ranks integers in place of the real numbers they stand for."""

@@ -13,12 +13,14 @@ from bnnc.ir.elem import I16, I32, range_elem, smallest_elem
 from bnnc.ir.graph import Note
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow
 from bnnc.ir.op import Array, Op
-from bnnc.passes.chain import Chain, DomainValue, evaluate_pairs
+from bnnc.passes.chain import Chain, DomainValue
 from bnnc.passes.direction import direction
 from bnnc.passes.encode import encode_chain
 from bnnc.passes.grid import last_discretizer
 from bnnc.passes.quantizer import Quantized, quantize
 from bnnc.passes.ranges import reachable
+from bnnc.passes.rescale import Fit, fit
+from bnnc.passes.spans import Calibration, Span, span
 from bnnc.passes.value import Links, Value, settle
 from bnnc.passes.weights import MAX_WEIGHT
 
@@ -30,6 +32,7 @@ POOL_FIRST = "put the pool in front of the function"
 class Materializer:
     """Turns values into integers; remembers what it made and notes what rounding it had to do."""
 
+    calibration: Calibration = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     _made: dict[tuple[Op, Links], Quantized] = field(default_factory=dict)
 
@@ -59,7 +62,28 @@ class Materializer:
         scale = plain_scale(chain)
         if scale is not None and (narrow := narrowed(value.root)) is not None:
             return Quantized(narrow, scale)
-        return quantize(value.root, chain) or self._rounded(value, wanted_by)
+        last = last_discretizer(chain)
+        if last >= 0 and is_wide(chain[last]):
+            value = self.upto(value, last_discretizer(chain[:last]), wanted_by)
+            if (fitted := fit(value.root, value.functions)) is not None:
+                return self._fitted(fitted, wanted_by)
+        return quantize(value.root, value.functions) or self._rounded(value, wanted_by)
+
+    def _fitted(self, fitted: Fit, name: str) -> Quantized:
+        """A `Rescale` in place of a chain to many levels."""
+        if not fitted.is_exact:
+            step = f"{float(fitted.op.scale.max()):.6g}"
+            text = f"computed as multiply, add and shift, at most {fitted.error} steps of {step} off"
+            self.notes.append(Note(name, text))
+        return Quantized(fitted.op, fitted.op.scale)
+
+    def upto(self, value: Value, last: int, wanted_by: str) -> Value:
+        """The value with its chain done on integers up to index `last`; itself where that is -1."""
+        if last < 0:
+            return value
+        behind = value.chain[last + 1 :]
+        settled, made = self.integers(replace(value, chain=value.chain[: last + 1]), wanted_by)
+        return replace(settled, root=made.op, chain=(*scaling(made.scale, wanted_by), *behind))
 
     def summands(self, value: Value, wanted_by: str, count: int) -> Quantized:
         """Integers of which `count` are summed: an accumulator's as they are, else what a layer reads."""
@@ -85,27 +109,31 @@ class Materializer:
                 return Quantized(_max_pool(link, made.op), made.scale)
         return self.integers(pool_root(value), wanted_by)[1]
 
+    def span(self, value: Value, wanted_by: str) -> Span:
+        """Between which real numbers a value lies."""
+        return span(value, self.calibration, wanted_by)
+
+    def on_grid(self, value: Value, unit: np.float32, bits: int, wanted_by: str) -> Quantized:
+        """Real numbers as whole multiples of `unit`, signed integers of at most so many bits."""
+        chain = (*value.functions, _rounding(wanted_by, unit, bits, signed=True))
+        fitted = fit(value.root, chain)
+        made = Quantized(fitted.op, fitted.op.scale) if fitted else quantize(value.root, chain)
+        if made is None:
+            what = f"reads real numbers of {chain[-2].name!r}, which take too many values"
+            raise BnncError.at(f"node {wanted_by!r}", what, "put a quantizer in front of it")
+        if fitted is None or not fitted.is_exact:
+            self.notes.append(Note(wanted_by, f"real numbers of {chain[-2].name!r} in steps of {unit:.6g}"))
+        return Quantized(made.op, np.asarray(unit, np.float32))
+
     def _rounded(self, value: Value, wanted_by: str) -> Quantized:
-        """Real numbers as integers: 16 bits behind an input domain, else 8, over the reachable range."""
-        chain, reach = value.functions, reachable(value.root)
-        channels = np.arange(len(reach.lo))
-        ends = [evaluate_pairs(chain, x, channels) for x in (reach.lo, reach.hi)]
-        if not direction(chain, len(channels)).all():
-            raise BnncError.at(
-                f"node {wanted_by!r}",
-                f"reads real numbers of {chain[-1].name!r}, whose range is unknown (not monotone)",
-                "put a quantizer in front of the layer",
-            )
-        lo, hi = float(np.min(ends)), float(np.max(ends))
+        """Real numbers as integers: 16 bits behind an input domain, else 8, over the range of the value."""
+        chain = value.functions
+        lo, hi = self.span(value, wanted_by)
         bits = 16 if isinstance(chain[0], DomainValue) else 8
         signed = lo < 0
         levels = 2 ** (bits - 1) - 1 if signed else 2**bits - 1
         scale = np.float32((max(abs(lo), abs(hi)) or 1) / levels)
-        zero = np.zeros((), np.float32)
-        step = src.Quant(
-            f"{wanted_by} input", Input("", (1,)), np.array(scale), zero, bits, signed, signed, "ROUND"
-        )
-        made = quantize(value.root, (*chain, step))
+        made = quantize(value.root, (*chain, _rounding(wanted_by, scale, bits, signed)))
         assert made is not None
         kind = f"{'i' if signed else 'u'}{bits}"
         text = f"real input in [{lo:.6g}, {hi:.6g}] quantized to {kind}, step {scale:.6g}"
@@ -113,6 +141,19 @@ class Materializer:
             text += "; a domain of one scale, with the padding among its codes, would be exact"
         self.notes.append(Note(wanted_by, text))
         return made
+
+
+def _rounding(wanted_by: str, unit: np.float32, bits: int, signed: bool) -> src.Quant:
+    """Rounding to the nearest multiple of `unit`."""
+    zero = np.zeros((), np.float32)
+    return src.Quant(
+        f"{wanted_by} input", Input("", (1,)), np.array(unit), zero, bits, signed, signed, "ROUND"
+    )
+
+
+def is_wide(op: src.Elementwise) -> bool:
+    """Whether results of a discretizer have so many levels that they are computed rather than looked up."""
+    return isinstance(op, src.FixedPoint) or (isinstance(op, src.Quant) and op.bits > 8)
 
 
 def first_pool(chain: Links) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bnnc.errors import BnncError, Finding, raise_all
@@ -11,6 +11,7 @@ from bnnc.ir.graph import Graph, Level
 from bnnc.passes.domain import InputDomain
 from bnnc.passes.fold_pad import FoldPad
 from bnnc.passes.pack import PackBits
+from bnnc.passes.spans import Calibration
 from bnnc.passes.streamline import Streamline
 
 OnPass = Callable[[str, Graph], None]
@@ -32,6 +33,7 @@ class LowerOptions:
     """What a user decides about lowering."""
 
     domain: InputDomain | None = None
+    calibration: Calibration = field(default_factory=dict)
 
 
 # Name, level that the graph has afterwards, and how to make the pass. The reason for each place:
@@ -40,7 +42,7 @@ class LowerOptions:
 # pack        last: layouts are chosen by the layers that read a value
 _PASSES: tuple[tuple[str, Level, Callable[[LowerOptions], Pass]], ...] = (
     ("fold-pad", Level.SOURCE, lambda options: FoldPad()),
-    ("streamline", Level.INTEGER, lambda options: Streamline(options.domain)),
+    ("streamline", Level.INTEGER, lambda options: Streamline(options.domain, options.calibration)),
     ("pack", Level.PACKED, lambda options: PackBits()),
 )
 PASS_NAMES: tuple[str, ...] = tuple(name for name, _, _ in _PASSES)

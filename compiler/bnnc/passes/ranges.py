@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast, EncodeInput, Reshape
 from bnnc.ir.elem import B1_PM
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold
 from bnnc.ir.op import Array, Op
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,17 @@ class Range:
         return int(self.lo.min()), int(self.hi.max())
 
 
+_KNOWN: WeakKeyDictionary[Op, Range] = WeakKeyDictionary()  # branches would ask again and again
+
+
 def reachable(op: Op) -> Range:
     """Values that the result of `op` (channel last) can take, whatever the input."""
+    if op not in _KNOWN:
+        _KNOWN[op] = _reachable(op)
+    return _KNOWN[op]
+
+
+def _reachable(op: Op) -> Range:
     channels = op.type.shape[-1]
     match op:
         case EncodeInput():
@@ -42,6 +53,17 @@ def reachable(op: Op) -> Range:
             return Range(op.table.min(axis=1).astype(np.int64), op.table.max(axis=1).astype(np.int64))
         case Conv2d():
             return _conv(op)
+        case Rescale():
+            return _rescale(op)
+        case AddMaps():
+            return _sum(reachable(op.a), reachable(op.b))
+        case ConcatChannels():
+            a, b = reachable(op.a), reachable(op.b)
+            step = a.step if a.step == b.step else 1
+            return Range(np.concatenate([a.lo, b.lo]), np.concatenate([a.hi, b.hi]), step)
+        case GatherChannels():
+            x = reachable(op.x)
+            return Range(x.lo[op.index], x.hi[op.index], x.step)
         case MaxPool2d() | Narrow():
             return reachable(op.x)
         case SumPool2d():
@@ -88,3 +110,26 @@ def _sum_pool(op: SumPool2d) -> Range:
     if any(op.pads):
         return Range(np.minimum(lo, 0), np.maximum(hi, 0))
     return Range(lo, hi, 1)
+
+
+def _sum(a: Range, b: Range) -> Range:
+    return Range(a.lo + b.lo, a.hi + b.hi, a.step if a.step == b.step else 1)
+
+
+def _rescale(op: Rescale) -> Range:
+    """Either line is monotone, so that values at the ends of both bound all."""
+    x = reachable(op.x)
+    corner = op.pivot.astype(np.int64)
+    ends = [x.lo, x.hi, np.clip(corner - 1, x.lo, x.hi), np.clip(corner, x.lo, x.hi)]
+    values = np.stack([rescale(op, end) for end in ends])
+    return Range(values.min(axis=0), values.max(axis=0))
+
+
+def rescale(op: Rescale, x: Array, channel: Array | None = None) -> Array:
+    """int64: what `op` makes of integers x (.., C), or of x (M,) in `channel` (M,)."""
+    taken = slice(None) if channel is None else channel
+    wide, upper = x.astype(np.int64), x >= op.pivot[taken]
+    multiplier = np.where(upper, op.multiplier[1][taken], op.multiplier[0][taken]).astype(np.int64)
+    offset = np.where(upper, op.offset[1][taken], op.offset[0][taken])
+    y: Array = np.clip((wide * multiplier + offset) >> op.shift[taken].astype(np.int64), op.lo, op.hi)
+    return y

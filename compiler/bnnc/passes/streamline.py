@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.ir import source_ops as src
@@ -10,6 +11,7 @@ from bnnc.ir.edge_ops import Cast, Input, Reshape
 from bnnc.ir.elem import I64
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.op import Op
+from bnnc.passes.branches import Branches
 from bnnc.passes.chain import DomainValue
 from bnnc.passes.direction import direction
 from bnnc.passes.domain import InputDomain
@@ -17,7 +19,8 @@ from bnnc.passes.encode import encode_domain
 from bnnc.passes.finish import finish
 from bnnc.passes.grid import last_discretizer
 from bnnc.passes.layers import Lowering
-from bnnc.passes.materialize import Materializer, first_pool, pool_root
+from bnnc.passes.materialize import Materializer, first_pool, is_wide, pool_root
+from bnnc.passes.spans import Calibration
 from bnnc.passes.value import Value, append, reshape, settle, transpose
 
 
@@ -32,13 +35,14 @@ class Streamline:
     """
 
     domain: InputDomain | None = None
+    calibration: Calibration = field(default_factory=dict)
     name: str = "streamline"
 
     def run(self, graph: Graph) -> Graph:
         """BnncError with all findings; `graph` itself when it is lowered already."""
         if graph.level != Level.SOURCE:
             return graph
-        walk = _Walk(self.domain, Materializer())
+        walk = _Walk(self.domain, Materializer(self.calibration), graph.users)
         result = walk.run(graph)
         return replace(graph, level=Level.INTEGER, result=result).with_notes(*walk.made.notes)
 
@@ -46,8 +50,11 @@ class Streamline:
 class _Walk:
     """One visit to every source operation, operands first: a `Value` is open, an `Op` belongs to the tail."""
 
-    def __init__(self, domain: InputDomain | None, made: Materializer) -> None:
-        self.domain, self.made, self.lowering = domain, made, Lowering(made)
+    def __init__(
+        self, domain: InputDomain | None, made: Materializer, users: Mapping[Op, tuple[Op, ...]]
+    ) -> None:
+        self.domain, self.made, self.users = domain, made, users
+        self.lowering, self.branches = Lowering(made), Branches(made)
         self.done: dict[Op, Value | Op] = {}
 
     def run(self, graph: Graph) -> Op:
@@ -69,8 +76,31 @@ class _Walk:
     def _visit(self, op: Op) -> Value | Op:
         if isinstance(op, Input):
             return self._input(op)
-        before = self.done[op.operands[0]]
-        return self._in_tail(op) if isinstance(before, Op) else self._on_value(op, before)
+        values = [self.done[operand] for operand in op.operands]
+        if len(values) == 2:
+            return self._on_values(op, *values)
+        [before] = values
+        return self._in_tail(op) if isinstance(before, Op) else self._shared(op, self._on_value(op, before))
+
+    def _on_values(self, op: Op, a: Value | Op, b: Value | Op) -> Value:
+        if isinstance(a, Op) or isinstance(b, Op):
+            raise op.refusal("reads what ends a network", "cut the model in front of it")
+        match op:
+            case src.AddTensors():
+                return self.branches.add(op, a, b)
+            case src.Concat():
+                return self.branches.concat(op, a, b)
+        raise op.refusal("is not supported at this place", "cut the model in front of it")
+
+    def _shared(self, op: Op, value: Value | Op) -> Value | Op:
+        """A value of many levels that several operations read: they share its integers."""
+        if isinstance(value, Op) or len(self.users[op]) < 2 or isinstance(value.root, Input):
+            return value
+        wide = (
+            i for i, link in enumerate(value.chain) if not isinstance(link, src.MaxPool) and is_wide(link)
+        )
+        last = max(wide, default=-1)
+        return self.made.upto(settle(self.made.encoded(value)), last, op.name) if last >= 0 else value
 
     def _in_tail(self, op: Op) -> Op:
         """Behind a Softmax or a ranking only the edge's own operations can stand."""
@@ -107,6 +137,10 @@ class _Walk:
                 return self._max_pool(op, value)
             case src.AveragePool():
                 return self.lowering.average_pool(op, value)
+            case src.SumPool():
+                return self.lowering.sum_pool(op, value)
+            case src.Gather():
+                return self.branches.gather(op, value)
             case Reshape():
                 return reshape(value, op)
             case src.Transpose():

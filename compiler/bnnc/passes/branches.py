@@ -1,0 +1,214 @@
+"""Where branches meet and part: adds, concatenations and choices of channels on integers of one unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bnnc.ir import source_ops as src
+from bnnc.ir.edge_ops import Input
+from bnnc.ir.elem import I16, I32, Elem, range_elem
+from bnnc.ir.op import Array, Op
+from bnnc.ir.source_ops import Elementwise
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
+from bnnc.passes.chain import Chain, DomainValue
+from bnnc.passes.grid import last_discretizer
+from bnnc.passes.materialize import Materializer, first_pool, plain_scale, pool_root, scaling
+from bnnc.passes.quantizer import Quantized
+from bnnc.passes.ranges import reachable
+from bnnc.passes.value import Value, map_constants, settle
+
+REAL_BITS = 14  # of a real branch that meets integers: at least so many between 0 and its largest number
+GRID_BITS = 24  # of what is brought to another branch's unit: float32 holds so many
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Makes integer operations of two values; `made` remembers the integers of each and notes roundings."""
+
+    made: Materializer
+
+    def add(self, op: src.AddTensors, a: Value, b: Value) -> Value:
+        """The sum of both in one unit: exactly where their units are powers of two apart."""
+        a, b = self._settled(a), self._settled(b)
+        _same_layout(op, a, b)
+        x, y = self._in_one_unit(op, a, b)
+        total = AddMaps(op.name, x.op, y.op, I32)
+        low, high = (int(end) for end in np.add(reachable(x.op).hull(), reachable(y.op).hull()))
+        if not I32.holds(low, high):
+            raise op.refusal(f"sums reach {low}..{high}, more than 32 bits", "quantize the branches")
+        total = replace(total, elem=_stored(low, high), scale=x.scale)
+        return replace(a, root=total, chain=scaling(x.scale, op.name))
+
+    def concat(self, op: src.Concat, a: Value, b: Value) -> Value:
+        """The channels of both: roots of one kind keep their chains, others become integers of one unit."""
+        a, b = self._settled(a), self._settled(b)
+        if a.is_flat or b.is_flat:
+            raise op.refusal("joins flattened maps", "join them in front of the flattening")
+        chain = _joined(a, b)
+        if chain is None:
+            x, y = self._in_one_unit(op, a, b)
+            a, b = replace(a, root=x.op), replace(b, root=y.op)
+            chain = scaling(_rows_of(x, y), op.name)
+        left, right = _same_elem(op.name, a.root, b.root)
+        return Value(ConcatChannels(op.name, left, right), chain, op.type.shape, order=a.order)
+
+    def gather(self, op: src.Gather, value: Value) -> Value:
+        """Some channels, or the same in another order."""
+        value = settle(self.made.encoded(value))
+        if value.is_flat or value.order != "chw":
+            raise op.refusal("chooses among the elements of a flattened or channels-last map")
+        chain = map_constants(value.chain, lambda constant: constant[op.index])
+        root = GatherChannels(op.name, value.root, op.index.astype(np.int32))
+        return replace(value, root=root, chain=chain, shape=op.type.shape)
+
+    def _settled(self, value: Value) -> Value:
+        """Without waiting pools."""
+        value = settle(self.made.encoded(value))
+        while first_pool(value.chain) is not None:
+            if last_discretizer(value.functions) >= 0:
+                value, made = self.made.integers(value, value.chain[-1].name)
+                value = replace(value, root=made.op, chain=scaling(made.scale, value.chain[-1].name))
+            else:
+                value = pool_root(value)
+        return value
+
+    def _in_one_unit(self, op: Op, a: Value, b: Value) -> tuple[Quantized, Quantized]:
+        x, y = self._exact(a, op.name), self._exact(b, op.name)
+        if x and y:
+            if (aligned := _aligned(x, y)) is not None:
+                return aligned
+            unit = float(min(x.scale.min(), y.scale.min()))
+        else:
+            known = [float(side.scale.min()) for side in (x, y) if side]
+            reals = [value for value, side in ((a, x), (b, y)) if side is None]
+            unit = min(self._fine_unit(value, known, op.name) for value in reals)
+        return self._on_unit(a, x, unit, op.name), self._on_unit(b, y, unit, op.name)
+
+    def _exact(self, value: Value, name: str) -> Quantized | None:
+        """The integers of a value that is on a grid; None for real numbers."""
+        if (scale := plain_scale(value.functions)) is not None:
+            return Quantized(value.root, scale)
+        if last_discretizer(value.functions) >= 0:
+            return self.made.integers(value, name)[1]
+        return None
+
+    def _fine_unit(self, value: Value, known: list[float], name: str) -> float:
+        """A power of two, or an integer's unit halved often enough, that real numbers are rounded to."""
+        lo, hi = self.made.span(value, name)
+        wanted = (max(abs(lo), abs(hi)) or 1.0) / 2**REAL_BITS
+        if not known:
+            return float(2.0 ** np.floor(np.log2(wanted)))
+        halvings = max(0, int(np.ceil(np.log2(min(known) / wanted))))
+        return float(min(known) / 2**halvings)
+
+    def _on_unit(self, value: Value, side: Quantized | None, unit: float, name: str) -> Quantized:
+        if side is not None:
+            ratio = side.scale.astype(np.float64) / unit
+            if _is_whole(ratio) and ratio.max() < 2**16:
+                return Quantized(_times(name, side.op, ratio), np.asarray(unit, np.float32))
+            value = replace(value, root=side.op, chain=scaling(side.scale, name))
+        return self.made.on_grid(value, np.float32(unit), GRID_BITS, name)
+
+
+def _aligned(x: Quantized, y: Quantized) -> tuple[Quantized, Quantized] | None:
+    """Both in the finer unit, where the other is a whole number of it in every channel."""
+    if (x.scale == y.scale).all():
+        return x, y
+    unit = np.minimum(x.scale, y.scale).astype(np.float64)
+    sides = []
+    for side in (x, y):
+        ratio = side.scale / unit
+        if not _is_whole(ratio) or ratio.max() >= 2**16:
+            return None
+        sides.append(Quantized(_times(side.op.name, side.op, ratio), unit.astype(np.float32)))
+    return sides[0], sides[1]
+
+
+def _is_whole(ratio: Array) -> bool:
+    return bool((ratio == np.rint(ratio)).all())
+
+
+def _times(name: str, x: Op, factor: Array) -> Op:
+    """x * factor in every channel, factors whole numbers below 2^16."""
+    if (factor == 1).all():
+        return x
+    channels = x.type.shape[-1]
+    gain = np.broadcast_to(factor, (2, channels)).astype(np.int32)
+    return _widened(name, x, gain)
+
+
+def _widened(name: str, x: Op, gain: Array) -> Op:
+    """x * gain, exact, in the fewest bits."""
+    channels = x.type.shape[-1]
+    zero, reach = np.zeros(channels, np.int32), reachable(x)
+    ends = np.stack([reach.lo * gain[0], reach.hi * gain[0]])
+    low, high = int(ends.min()), int(ends.max())
+    elem = _stored(low, high)
+    one = np.ones((), np.float32)
+    return Rescale(name, x, zero, gain, np.zeros((2, channels), np.int64), zero, one, low, high, elem)
+
+
+def _stored(low: int, high: int) -> Elem:
+    """What holds integers from low to high: 16 bits where more than 8 are needed, else 32."""
+    if range_elem(low, high).bits <= 8:
+        return range_elem(low, high)
+    return I16 if I16.holds(low, high) else I32
+
+
+def _same_elem(name: str, a: Op, b: Op) -> tuple[Op, Op]:
+    """Both in one element type that holds either."""
+    if a.type.elem == b.type.elem:
+        return a, b
+    low, high = (
+        int(end(x, y)) for end, x, y in zip((min, max), reachable(a).hull(), reachable(b).hull(), strict=True)
+    )
+    elem = _stored(low, high)
+    return _as_elem(name, a, elem), _as_elem(name, b, elem)
+
+
+def _as_elem(name: str, x: Op, elem: Elem) -> Op:
+    if x.type.elem == elem:
+        return x
+    same = _widened(name, x, np.ones((2, x.type.shape[-1]), np.int32))
+    assert isinstance(same, Rescale)
+    return replace(same, elem=elem)
+
+
+def _same_layout(op: Op, a: Value, b: Value) -> None:
+    same = a.map_shape == b.map_shape and a.order == b.order and a.is_flat == b.is_flat
+    op.require(same, "adds maps that lie in memory in different orders", "add them in front of a transpose")
+
+
+def _joined(a: Value, b: Value) -> Chain | None:
+    """One chain for the channels of both, where both have the same operations; else None."""
+    mine, theirs = a.functions, b.functions
+    if [type(op) for op in mine] != [type(op) for op in theirs]:
+        return None
+    sizes = (a.root.type.shape[-1], b.root.type.shape[-1])
+    links = [_joined_link(x, y, sizes) for x, y in zip(mine, theirs, strict=True)]
+    return tuple(link for link in links if link) if all(links) else None
+
+
+def _joined_link(x: Elementwise, y: Elementwise, sizes: tuple[int, int]) -> Elementwise | None:
+    plain = {"name", "x", *x.constants}
+    same = all(getattr(x, key) == getattr(y, key) for key in vars(x) if key not in plain and key != "type")
+    if not same or isinstance(x, src.MultiThreshold | DomainValue):
+        return None
+    joined: dict[str, Any] = {}
+    for key, mine in x.constants.items():
+        theirs = y.constants[key]
+        if mine.ndim == theirs.ndim == 0 and mine == theirs:
+            continue
+        rows = [np.broadcast_to(c, (n,)) for c, n in zip((mine, theirs), sizes, strict=True)]
+        joined[key] = np.concatenate(rows)
+    return replace(x, x=Input("", (sum(sizes),)), **joined)
+
+
+def _rows_of(x: Quantized, y: Quantized) -> Array:
+    if x.scale.ndim == y.scale.ndim == 0 and x.scale == y.scale:
+        return x.scale
+    rows = [np.broadcast_to(side.scale, (side.op.type.shape[-1],)) for side in (x, y)]
+    return np.concatenate(rows)
