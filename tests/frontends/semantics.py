@@ -20,13 +20,20 @@ def evaluate(graph: Graph, x: Array) -> Array:
 def _one(graph: Graph, x: Array) -> Array:
     values: dict[Op, Array] = {}
     for op in graph.ops:
-        values[op] = x if isinstance(op, Input) else _evaluate(op, values[op.operands[0]])
+        operands = [values[operand] for operand in op.operands]
+        values[op] = x if isinstance(op, Input) else _evaluate(op, *operands)
         assert values[op].shape == op.type.shape, op.name
     return values[graph.result]
 
 
-def _evaluate(op: Op, x: Array) -> Array:
+def _evaluate(op: Op, x: Array, *others: Array) -> Array:
     match op:
+        case s.AddTensors():
+            return _array(x + others[0])
+        case s.Concat():
+            return np.concatenate([x, *others])
+        case s.Gather():
+            return x[op.index]
         case s.Elementwise():
             return _array(np.moveaxis(apply(op, np.moveaxis(x, 0, -1)), -1, 0))
         case s.Dense():
@@ -39,6 +46,8 @@ def _evaluate(op: Op, x: Array) -> Array:
             return _array(_windows(op, _padded(x, op.pads, -np.inf)).max(axis=(-2, -1)))
         case s.AveragePool():
             return _array(_windows(op, _padded(x, op.pads, 0)).mean(axis=(-2, -1)))
+        case s.SumPool():
+            return _array(_windows(op, _padded(x, op.pads, 0)).sum(axis=(-2, -1)))
         case Reshape():
             return x.reshape(op.shape)
         case s.Transpose():
@@ -66,7 +75,7 @@ def _padded(x: Array, pads: Pads, value: float) -> Array:
     return np.pad(x.astype(np.float64), ((0, 0), (top, bottom), (left, right)), constant_values=value)
 
 
-def _windows(op: s.MaxPool | s.AveragePool, x: Array) -> Array:
+def _windows(op: s.MaxPool | s.AveragePool | s.SumPool, x: Array) -> Array:
     views = np.lib.stride_tricks.sliding_window_view(x, op.kernel, axis=(1, 2))
     return views[:, :: op.strides[0], :: op.strides[1]]
 

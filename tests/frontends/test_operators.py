@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.frontends.branch_cases import BRANCHES
 from tests.frontends.cases import OTHERS, SOFTMAXES, Case
 from tests.frontends.quantizer_cases import QUANTIZERS
 from tests.frontends.reading import read
@@ -16,7 +17,7 @@ from bnnc.ir.op import Array
 from bnnc.ir.parse import parse_graph
 from bnnc.ir.text import constants, print_graph
 
-EXACT = [*OTHERS, *QUANTIZERS]
+EXACT = [*OTHERS, *BRANCHES, *QUANTIZERS]
 
 
 def _samples(graph: Graph) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from tests.frontends.branch_cases import BRANCHES
 from tests.frontends.cases import OTHERS, Case
 from tests.frontends.quantizer_cases import QUANTIZERS
 from tests.frontends.reading import model, read, refusal
@@ -35,7 +36,7 @@ def test_what_the_opset_does_not_define_is_refused(body: str, opset: int, messag
 
 @pytest.mark.parametrize("opset", [9, 11, 18, 21, NEWEST])
 def test_every_case_is_refused_or_read_alike_in_other_opsets(opset: int) -> None:
-    n_read = sum(_reads_alike(replace(case, opset=opset)) for case in [*OTHERS, *QUANTIZERS])
+    n_read = sum(_reads_alike(replace(case, opset=opset)) for case in [*OTHERS, *BRANCHES, *QUANTIZERS])
     assert n_read > 100
 
 

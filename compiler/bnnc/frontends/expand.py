@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from onnx import (
@@ -43,7 +44,7 @@ def expand(model: ModelProto) -> ModelProto:
     graph = expanded.graph
     emitter = _Emitter(model, opset_of(model), _tensor_names(graph), _constants(graph))
     for node in ordered_nodes(graph):
-        convert = EXPANSIONS.get(node.op_type) if _may_be_qonnx(node) else None
+        convert = emitter.expansion(node)
         if convert is None:
             emitter.nodes.append(node)
         else:
@@ -112,6 +113,17 @@ class _Emitter:
     constants: dict[str, Array]
     nodes: list[NodeProto] = field(default_factory=list)
     initializers: list[TensorProto] = field(default_factory=list)
+    doubles: set[str] = field(default_factory=set)
+
+    def expansion(self, node: NodeProto) -> Expansion | None:
+        """What writes a node in operators that onnxruntime has; None where it is one."""
+        if not _may_be_qonnx(node):
+            return None
+        in_double = not self.doubles.isdisjoint(node.input)
+        is_cast = node.op_type == "Cast"
+        if _int(node, "to", 0) == TensorProto.DOUBLE if is_cast else in_double:
+            self.doubles.update(node.output)
+        return _double_prelu if in_double and node.op_type == "PRelu" else EXPANSIONS.get(node.op_type)
 
     @cached_property
     def ranks(self) -> dict[str, int]:
@@ -128,10 +140,10 @@ class _Emitter:
         self.nodes.append(node)
         return result
 
-    def number(self, value: float | Array) -> str:
-        """A float32 constant."""
+    def number(self, value: float | Array, dtype: type[np.floating[Any]] = np.float32) -> str:
+        """A constant."""
         name = self.names.unique("bnnc_constant")
-        self.initializers.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+        self.initializers.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
     def constant(self, node: NodeProto, index: int, what: str) -> Array:
@@ -187,6 +199,13 @@ def _quant(emitter: _Emitter, node: NodeProto) -> None:
     y = emitter.op("Add", emitter.op("Div", x, scale), zero_point)
     y = emitter.bipolar(y) if grid.is_bipolar else emitter.round(emitter.clamp(y, grid), grid.rounding)
     emitter.op("Mul", emitter.op("Sub", y, zero_point), scale, to=node.output[0])
+
+
+def _double_prelu(emitter: _Emitter, node: NodeProto) -> None:
+    """onnxruntime has no PRelu of float64: x < 0 ? slope * x : x."""
+    x, slope = node.input
+    negative = emitter.op("Less", x, emitter.number(0, np.float64))
+    emitter.op("Where", negative, emitter.op("Mul", slope, x), x, to=node.output[0])
 
 
 def _bipolar_quant(emitter: _Emitter, node: NodeProto) -> None:
@@ -261,7 +280,9 @@ def _text(node: NodeProto, name: str, default: str) -> str:
     return next((a.s.decode(errors="replace") for a in node.attribute if a.name == name), default)
 
 
-EXPANSIONS: dict[str, Callable[[_Emitter, NodeProto], None]] = {
+Expansion = Callable[[_Emitter, NodeProto], None]
+
+EXPANSIONS: dict[str, Expansion] = {
     "Quant": _quant,
     "IntQuant": _quant,
     "BipolarQuant": _bipolar_quant,

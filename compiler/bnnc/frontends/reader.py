@@ -12,7 +12,17 @@ from bnnc.frontends import constants
 from bnnc.frontends.domains import QONNX_DOMAINS, STANDARD_DOMAINS
 from bnnc.frontends.names import Names, label
 from bnnc.frontends.node import Node
-from bnnc.frontends.nodes import elementwise, endings, linear, linear_quantizers, pooling, quantizers, shapes
+from bnnc.frontends.nodes import (
+    branches,
+    elementwise,
+    endings,
+    fixed_point,
+    linear,
+    linear_quantizers,
+    pooling,
+    quantizers,
+    shapes,
+)
 from bnnc.frontends.schemas import schema_problem
 from bnnc.frontends.structure import (
     check_structure,
@@ -22,7 +32,7 @@ from bnnc.frontends.structure import (
     ordered_nodes,
 )
 from bnnc.frontends.tensors import annotation_findings, constant_node, tensor_array
-from bnnc.frontends.values import Const, Levels, Value
+from bnnc.frontends.values import Const, Doubles, Levels, Several, Value
 from bnnc.ir.edge_ops import Input
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.op import Op
@@ -39,10 +49,12 @@ STANDARD: dict[str, Converter] = {
     **pooling.CONVERTERS,
     **shapes.CONVERTERS,
     **endings.CONVERTERS,
+    **branches.CONVERTERS,
     "Constant": constant_node,
 }
 CONVERTERS = {**STANDARD, **QONNX}
 USED_OUTPUT = {"TopK": 1}  # the indices; the values are not read
+ALL_OUTPUTS = {"Split"}
 _OUTPUT_REMEDIES = {"TopK": "use its indices output"}
 _HINTS = dict.fromkeys(
     ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"),
@@ -130,12 +142,19 @@ class _Reader:
             if proto.op_type not in SAME_SHAPE or stand_in is None:
                 return
             value = stand_in  # reading on finds what else is wrong
+        self._define_outputs(proto, value)
+
+    def _define_outputs(self, proto: NodeProto, value: Value) -> None:
         used = USED_OUTPUT.get(proto.op_type, 0)
-        if used < len(proto.output) and proto.output[used]:
-            self._define(proto.output[used], value)
+        values = dict(enumerate(value.parts)) if isinstance(value, Several) else {used: value}
+        for index, tensor in enumerate(proto.output):
+            if tensor and index in values:
+                self._define(tensor, values[index])
 
     def _unread_outputs(self, proto: NodeProto, where: str) -> Iterator[Finding]:
         """Outputs that bnnc does not compute and that something reads."""
+        if proto.op_type in ALL_OUTPUTS:
+            return
         computed = USED_OUTPUT.get(proto.op_type, 0)
         for index, tensor in enumerate(proto.output):
             if tensor and tensor in self.used and index != computed:
@@ -160,6 +179,8 @@ class _Reader:
                 raise BnncError.at(where, "does not depend on the network's input")
             case Levels():
                 raise BnncError.at(where, "is the result of a QuantizeLinear", "append its DequantizeLinear")
+            case Doubles():
+                raise BnncError.at(where, "is float64", "append a Cast to float32")
         raise BnncError.at(where, "is the result of a comparison", "append a Cast to float32")
 
 
@@ -177,6 +198,8 @@ def _convert(node: Node) -> Value:
     folds = node.op_type in constants.FOLDABLE and all(isinstance(v, Const | None) for v in node.inputs)
     if folds:
         return constants.fold(node)
+    if any(isinstance(value, Doubles) for value in node.inputs):
+        return fixed_point.convert(node)
     if node.op_type not in CONVERTERS:
         raise node.refusal("works on a layer's result", "only its use on constants is supported")
     return CONVERTERS[node.op_type](node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -45,7 +45,31 @@ class Comparison:
     cut: Array
 
 
-Value = Op | Const | Levels | Comparison
+@dataclass(frozen=True, eq=False)
+class Doubles:
+    """float64 numbers on their way through a `FixedPoint`: its operand, and the fields read so far.
+
+    `stage` counts the steps of the pattern; those before it are read or left out.
+    """
+
+    x: Op
+    stage: int = 0
+    multiplier: Array = field(default_factory=lambda: np.ones(()))
+    before: Array = field(default_factory=lambda: np.zeros(()))
+    slope: Array = field(default_factory=lambda: np.ones(()))
+    after: Array = field(default_factory=lambda: np.zeros(()))
+    lo: float = 0
+    hi: float = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Several:
+    """What a node with several outputs computes, one operation an output."""
+
+    parts: tuple[Op, ...]
+
+
+Value = Op | Const | Levels | Comparison | Doubles | Several
 
 
 def f32(value: float) -> Array:

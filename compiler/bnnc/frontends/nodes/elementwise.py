@@ -11,17 +11,23 @@ from onnx import TensorProto
 
 from bnnc.frontends.broadcast import channel_constant
 from bnnc.frontends.node import Node
-from bnnc.frontends.values import Comparison, Const, Levels, Value, f32
+from bnnc.frontends.nodes.branches import added
+from bnnc.frontends.values import Comparison, Const, Doubles, Levels, Value, f32
 from bnnc.ir import source_ops as s
 from bnnc.ir.op import Array, Op
 
 WithConstant = Callable[[str, Op, Array], Op]
 
 
-def binary(with_right: WithConstant, with_left: WithConstant) -> Callable[[Node], Value]:
-    """The converter of an operation on a layer's result and a constant, the constant right or left."""
+def binary(
+    with_right: WithConstant, with_left: WithConstant, with_both: Callable[[Node, Op, Op], Op] | None = None
+) -> Callable[[Node], Value]:
+    """The converter of an operation on a layer's result and a constant, right or left, or on two results."""
 
     def convert(node: Node) -> Value:
+        left, right = node.value(0), node.value(1)
+        if with_both is not None and isinstance(left, Op) and isinstance(right, Op):
+            return with_both(node, left, right)
         x, position = _feature_and_constant(node)
         constant = channel_constant(node, node.reals(position, "the constant"), x, "the constant")
         if with_right is s.Div and position == 1:
@@ -31,14 +37,24 @@ def binary(with_right: WithConstant, with_left: WithConstant) -> Callable[[Node]
     return convert
 
 
+def plus(node: Node, a: Op, b: Op) -> Op:
+    """a + b"""
+    return added(node, a, b, node.name)
+
+
+def minus(node: Node, a: Op, b: Op) -> Op:
+    """a - b = a + (-b), which round alike."""
+    return added(node, a, s.Neg(node.derived("negative"), b), node.name)
+
+
 def _feature_and_constant(node: Node) -> tuple[Op, int]:
     """The operand that is a layer's result, and the index of the other one, a constant."""
     node.require(len(node.inputs) == 2, f"{len(node.inputs)} operands where two are supported")
     left, right = node.value(0), node.value(1)
     if isinstance(left, Op) and isinstance(right, Op):
         raise node.refusal(
-            "combines two layers' results (a residual connection, a gate or a product)",
-            "one operand has to be a constant; only networks without branches are supported",
+            "combines two layers' results (a gate or a product)",
+            "one operand has to be a constant; only sums and Concat join branches",
         )
     return (node.feature(0), 1) if isinstance(right, Const) else (node.feature(1), 0)
 
@@ -148,9 +164,11 @@ def reciprocal(node: Node) -> Value:
 
 
 def cast(node: Node) -> Value:
-    """Cast of float32 to itself, or of a comparison's truth to 0 and 1."""
+    """Cast of float32 to itself or to a fixed-point step's float64, or of a comparison's truth to 0 and 1."""
     target, value = node.int_attribute("to", 0), node.value(0)
     name = TensorProto.DataType.Name(target) if target in TensorProto.DataType.values() else str(target)
+    if target == TensorProto.DOUBLE and isinstance(value, Op) and value.type.elem.is_float:
+        return Doubles(value)
     node.require(
         target == TensorProto.FLOAT, f"casts a layer's result to {name}", "only float32 is supported"
     )
@@ -194,9 +212,9 @@ def where(node: Node) -> Value:
 
 
 CONVERTERS: dict[str, Callable[[Node], Value]] = {
-    "Add": binary(s.Add, s.Add),
+    "Add": binary(s.Add, s.Add, plus),
     "Mul": binary(s.Mul, s.Mul),
-    "Sub": binary(s.Sub, s.SubFrom),
+    "Sub": binary(s.Sub, s.SubFrom, minus),
     "Div": binary(s.Div, s.DivInto),
     "Pow": power,
     "BatchNormalization": batch_norm,

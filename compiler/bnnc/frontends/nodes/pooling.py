@@ -80,22 +80,25 @@ def _whole_map(node: Node, x: Op, make: Callable[..., Op]) -> Op:
     return make(node.name, x, (height, width), (1, 1), (0, 0, 0, 0))
 
 
-def reduce_mean(node: Node) -> Value:
-    """ReduceMean over H and W."""
-    x = node.feature()
-    rank = 1 + len(x.type.shape)
-    axes = sorted(node.counted_axis(axis, rank) for axis in _axes(node))
-    node.require(
-        rank > 2 and axes == list(range(2, rank)), f"averages over axes {axes} of {x.type}", "all but 0 and 1"
-    )
-    pooled = _whole_map(node, as_map(node, x), s.AveragePool)
-    if node.int_attribute("keepdims", 1):
-        return unmapped(node, pooled, x)
-    return reshaped(node.derived("vector"), pooled, x.type.shape[:1])
+def reduction(make: Callable[..., Op], axes_input_since: int) -> Callable[[Node], Value]:
+    """The converter of a sum or mean over H and W."""
+
+    def convert(node: Node) -> Value:
+        x = node.feature()
+        rank = 1 + len(x.type.shape)
+        axes = sorted(node.counted_axis(axis, rank) for axis in _axes(node, axes_input_since))
+        whole = rank > 2 and axes == list(range(2, rank))
+        node.require(whole, f"reduces axes {axes} of {x.type}", "reduce all but 0 and 1, the whole map")
+        pooled = _whole_map(node, as_map(node, x), make)
+        if node.int_attribute("keepdims", 1):
+            return unmapped(node, pooled, x)
+        return reshaped(node.derived("vector"), pooled, x.type.shape[:1])
+
+    return convert
 
 
-def _axes(node: Node) -> Sequence[int]:
-    if node.opset >= 18:
+def _axes(node: Node, input_since: int) -> Sequence[int]:
+    if node.opset >= input_since:
         return node.integers(1, "the axes") if node.has(1) else ()
     return node.ints_attribute("axes") or ()
 
@@ -143,6 +146,7 @@ CONVERTERS: dict[str, Callable[[Node], Value]] = {
     "AveragePool": average_pool,
     "GlobalAveragePool": global_pool(s.AveragePool),
     "GlobalMaxPool": global_pool(s.MaxPool),
-    "ReduceMean": reduce_mean,
+    "ReduceMean": reduction(s.AveragePool, 18),
+    "ReduceSum": reduction(s.SumPool, 13),
     "Pad": pad,
 }

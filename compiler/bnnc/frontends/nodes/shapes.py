@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bnnc.frontends.channels import rearranged
 from bnnc.frontends.node import Node
 from bnnc.frontends.values import BATCH, Const, Value
 from bnnc.ir import source_ops as s
@@ -18,8 +19,8 @@ _REMEDY = "keep the batch as axis 0: use 0 or -1 for it"
 
 
 def reshaped(name: str, x: Op, shape: tuple[int, ...]) -> Op:
-    """`x` in another shape; `x` itself where that is its shape already."""
-    return x if x.type.shape == shape else Reshape(name, x, shape)
+    """`x` in another shape; `x` itself where that is its shape already, a Gather behind a channel shuffle."""
+    return x if x.type.shape == shape else rearranged(name, x, shape) or Reshape(name, x, shape)
 
 
 def identity(node: Node) -> Value:
