@@ -113,7 +113,9 @@ def _kernels(payload: bytes, n_bytes: int) -> bytes:
     out, inputs, width, copies, element, order, zero = _PANELS.unpack_from(payload)
     first = _PANELS.size + 2 * copies
     _require(min(out, inputs, width, copies) > 0 and out % copies == 0, "impossible panels")
-    _require(element < 2 and order < 2 and zero == 0 and len(payload) >= first, "impossible panels")
+    _require(
+        element < 2 and order < min(copies, 2) and zero == 0 and len(payload) >= first, "impossible panels"
+    )
     masks, layout = np.frombuffer(payload, "<u2", copies, _PANELS.size), Panels(out, inputs, width, element)
     _require(masks[0] == 0 and masks.max() < 512 and layout.n_bytes == n_bytes, "impossible masks")
     symbol_bits, symbols = huffman.decode(payload[first:])

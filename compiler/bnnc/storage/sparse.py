@@ -2,7 +2,7 @@
 
 Row o is entries rows[o] .. rows[o + 1]. Entry e is weight table[codes[e]] at the column that lies gaps[e] + 1
 behind that of the entry before it, the first at column gaps[e]: position = cumsum(gap + 1) - 1 in the row.
-A distance that gap_bits cannot hold is bridged by fillers, entries with the largest gap and code 0 of value 0.
+A distance that gap_bits cannot hold is bridged by fillers, entries of the largest gap and code 0 of value 0.
 (EIE, arXiv 1602.01528, and the files of Deep Compression, arXiv 1510.00149, do the same.)
 """
 

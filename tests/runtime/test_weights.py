@@ -1,0 +1,338 @@
+"""The decoder of weights of the C runtime, under sanitizers where there are any: Python's blobs, hostile ones."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import zlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from bnnc.ir.op import Array
+from bnnc.resources import resource
+from bnnc.storage import container, huffman
+from bnnc.storage.container import KERNELS, RAW, SYMBOLS, Section
+from bnnc.storage.panels import BITS, BYTES, NO_MASKS, Masks, Panels, fill, join
+
+HARNESS = """
+#include "bnnc_weights.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* Standard input: per blob its size, that of the memory, the blob. Standard output: the status, and the
+ * memory if it is 0. Either has a block of its own, so that the sanitizer sees every byte beyond. */
+int main(void) {
+    uint32_t size[2];
+    while (fread(size, sizeof size, 1, stdin) == 1) {
+        uint8_t *const blob = malloc(size[0]), *const memory = malloc(size[1]);
+        if (size[0] != 0 && fread(blob, size[0], 1, stdin) != 1) return 1;
+        if (size[1] != 0) memset(memory, 0xA5, size[1]);
+        const unsigned char status = (unsigned char)bnnc_weights_decode(blob, size[0], memory, size[1]);
+        fwrite(&status, 1, 1, stdout);
+        if (status == 0) fwrite(memory, 1, size[1], stdout);
+        free(blob);
+        free(memory);
+    }
+    return 0;
+}
+"""
+OK, NO_BLOB, CUT_OFF, SECTIONS, CODE, STREAM, PANELS, CHECK_SUM = range(8)
+FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wpedantic", "-O1", "-g"]
+Blob = tuple[bytes, int]  # with the size of the memory
+Decode = Callable[[Sequence[Blob]], list[tuple[int, bytes]]]
+
+
+@pytest.fixture(scope="module")
+def decode(tmp_path_factory: pytest.TempPathFactory) -> Decode:
+    """Decodes blobs with the C decoder: the status of each, and the memory."""
+    folder = tmp_path_factory.mktemp("weights")
+    (folder / "harness.c").write_text(HARNESS)
+    runtime = resource("bnnc.runtime")
+    command = ["cc", *FLAGS, f"-I{runtime}", "harness.c", str(runtime / "bnnc_weights.c"), "-o", "harness"]
+    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    if subprocess.run([*command, *sanitize], cwd=folder, capture_output=True, check=False).returncode:
+        subprocess.run(command, cwd=folder, check=True)
+
+    def run(blobs: Sequence[Blob]) -> list[tuple[int, bytes]]:
+        data = b"".join(struct.pack("<II", len(blob), n) + blob for blob, n in blobs)
+        done = subprocess.run([folder / "harness"], input=data, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return _answers(done.stdout, [n for _, n in blobs])
+
+    return run
+
+
+def _answers(output: bytes, sizes: Sequence[int]) -> list[tuple[int, bytes]]:
+    answers, at = [], 0
+    for n in sizes:
+        status, at = output[at], at + 1
+        memory = output[at : at + n] if status == OK else b""
+        at += len(memory)
+        answers.append((status, memory))
+    assert at == len(output)
+    return answers
+
+
+def frequent(n: int, symbol_bits: int, seed: int) -> Array:
+    """Symbols with codes of very different lengths."""
+    rng = np.random.default_rng(seed)
+    return np.minimum(rng.geometric(rng.choice([0.02, 0.3, 0.7]), n) - 1, 2**symbol_bits - 1).astype(
+        np.uint16
+    )
+
+
+def symbols_section(start: int, memory: bytes) -> Section:
+    return Section(SYMBOLS, start, len(memory), container.symbols_payload(memory))
+
+
+def kernels_section(start: int, latent: Array, masks: Masks, layout: Panels) -> tuple[Section, bytes]:
+    memory = fill(join(latent, masks), layout)
+    return Section(KERNELS, start, len(memory), container.kernels_payload(latent, masks, layout)), memory
+
+
+def one_section(section: Section, memory: bytes) -> Blob:
+    return container.write([section], memory), len(memory)
+
+
+def test_bytes_of_every_alphabet(decode: Decode) -> None:
+    memories = [
+        frequent(n, bits, seed=n).astype(np.uint8).tobytes()
+        for bits in range(1, 9)
+        for n in (1, 2, 7, 8, 9, 1000)
+    ]
+    answers = decode([one_section(symbols_section(0, memory), memory) for memory in memories])
+    assert answers == [(OK, memory) for memory in memories]
+
+
+def test_codes_of_15_bits(decode: Decode) -> None:
+    """Fibonacci counts make the longest codes."""
+    a, b, memory = 1, 1, bytearray()
+    for symbol in range(20):
+        memory += bytes([symbol]) * a
+        a, b = b, a + b
+    data = bytes(memory)
+    assert huffman.code_lengths(np.bincount(memory, minlength=32)).max() == 15
+    assert decode([one_section(symbols_section(0, data), data)]) == [(OK, data)]
+
+
+SHAPES = [(1, 1, 1), (4, 31, 4), (8, 32, 4), (12, 33, 8), (24, 65, 16), (48, 5, 32)]
+
+
+@pytest.mark.parametrize("element", [BITS, BYTES])
+def test_kernels_in_every_layout(decode: Decode, element: int) -> None:
+    made = []
+    for seed, (out, inputs, width) in enumerate(SHAPES):
+        for copies, order in ((1, 0), (2, 0), (2, 1), (4, 0), (4, 1)):
+            if out % copies == 0:
+                latent = frequent(out // copies * inputs, 9, seed).reshape(-1, inputs)
+                masks = Masks((0, *range(1, copies)), order)
+                made.append(kernels_section(0, latent, masks, Panels(out, inputs, width, element)))
+    assert decode([one_section(*pair) for pair in made]) == [(OK, memory) for _, memory in made]
+
+
+def blob() -> tuple[bytes, bytes]:
+    """A blob with every form in it, and what it decodes to."""
+    first, panels = kernels_section(
+        5, frequent(4 * 33, 9, 1).reshape(4, 33), Masks((0, 3), 1), Panels(8, 33, 4, BITS)
+    )
+    more, signs = kernels_section(
+        5 + len(panels), frequent(15, 9, 2).reshape(3, 5), NO_MASKS, Panels(3, 5, 4, BYTES)
+    )
+    few = bytes([1, 2, 1, 1, 200] * 20)
+    memory = bytes(5) + panels + signs + few + bytes(3) + b"raw"
+    end = 5 + len(panels) + len(signs)
+    sections = [first, more, symbols_section(end, few), Section(RAW, len(memory) - 3, 3, b"raw")]
+    return container.write(sections, memory), memory
+
+
+def test_a_blob_of_all_forms(decode: Decode) -> None:
+    whole, memory = blob()
+    empty = container.write([], b""), 0
+    assert decode([(whole, len(memory)), empty]) == [(OK, memory), (OK, b"")]
+
+
+def test_every_truncation_is_refused(decode: Decode) -> None:
+    whole, memory = blob()
+    blobs = [(whole[:n], len(memory)) for n in range(len(whole))]
+    blobs += [(whole + b"\0", len(memory)), (whole, len(memory) + 1), (whole, len(memory) - 1), (whole, 0)]
+    assert all(status != OK for status, _ in decode(blobs))
+
+
+def test_every_flipped_bit_is_refused(decode: Decode) -> None:
+    whole, memory = blob()
+    blobs = []
+    for at in range(len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[at] ^= 1 << bit
+            blobs.append((bytes(damaged), len(memory)))
+    assert all(status != OK for status, _ in decode(blobs))
+
+
+def coded(lengths: Sequence[int], symbols: int, bits: int, data: bytes, symbol_bits: int = 2) -> bytes:
+    """A stream made by hand."""
+    nibbles = bytes(a | b << 4 for a, b in zip(lengths[::2], lengths[1::2], strict=True))
+    return huffman.HEADER.pack(symbol_bits, 0, 0, symbols, bits) + nibbles + data
+
+
+def panels_header(*fields: int, masks: Sequence[int] = (0,)) -> bytes:
+    return struct.pack("<HHHHBBH", *fields) + struct.pack(f"<{len(masks)}H", *masks)
+
+
+KERNEL = huffman.encode(np.zeros(1, np.uint16), 9)  # for Panels(1, 1, 1, BITS): 36 bytes
+HOSTILE = {
+    "a good one": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"\xb0")), 3, CHECK_SUM),
+    "an unknown form": (Section(3, 0, 3, b"abc"), 3, SECTIONS),
+    "raw, too short": (Section(RAW, 0, 3, b"ab"), 3, SECTIONS),
+    "raw, too long": (Section(RAW, 0, 3, b"abcd"), 3, SECTIONS),
+    "behind the memory": (Section(RAW, 4, 0, b""), 3, SECTIONS),
+    "beyond the memory": (Section(RAW, 1, 3, b"abc"), 3, SECTIONS),
+    "beyond 2^32": (Section(RAW, 2**32 - 1, 3, b"abc"), 3, SECTIONS),
+    "no header": (Section(SYMBOLS, 0, 3, b"\2\0\0"), 3, CUT_OFF),
+    "no lengths": (Section(SYMBOLS, 0, 3, coded((), 3, 0, b"")), 3, CUT_OFF),
+    "no alphabet": (Section(SYMBOLS, 0, 3, coded((1, 1), 3, 3, b"\0", 0)), 3, STREAM),
+    "10 bits": (Section(SYMBOLS, 0, 3, coded((1, 1) * 512, 3, 3, b"\0", 10)), 3, STREAM),
+    "9 bits for bytes": (Section(SYMBOLS, 0, 3, coded((1, 1) + (0,) * 510, 3, 3, b"\0", 9)), 3, STREAM),
+    "no code": (Section(SYMBOLS, 0, 3, coded((0, 0, 0, 0), 3, 5, b"\0")), 3, CODE),
+    "half a code": (Section(SYMBOLS, 0, 3, coded((1, 0, 0, 0), 3, 3, b"\0")), 3, CODE),
+    "a code left over": (Section(SYMBOLS, 0, 3, coded((1, 2, 3, 0), 3, 5, b"\0")), 3, CODE),
+    "a code too many": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 15), 3, 5, b"\0")), 3, CODE),
+    "far too many codes": (Section(SYMBOLS, 0, 3, coded((1, 1, 1, 1), 3, 5, b"\0")), 3, CODE),
+    "too few symbols": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 2, 5, b"\xb0")), 3, STREAM),
+    "too few bits": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 4, b"\xb0")), 3, STREAM),
+    "a bit too many": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 6, b"\xb0")), 3, STREAM),
+    "a byte too many": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"\xb0\0")), 3, CUT_OFF),
+    "no byte": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"")), 3, CUT_OFF),
+    "2^32 bits": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 2**32 - 1, b"\xb0")), 3, CUT_OFF),
+    "filling that is not 0": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"\xb4")), 3, STREAM),
+    "a good kernel": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0) + KERNEL), 36, CHECK_SUM),
+    "no panels": (Section(KERNELS, 0, 36, b"\1\0\1\0\1\0\1\0\0\0\0"), 36, CUT_OFF),
+    "no masks": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0, masks=())), 36, CUT_OFF),
+    "too few masks": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 9, 0, 0, 0)), 36, CUT_OFF),
+    "no outputs": (Section(KERNELS, 0, 36, panels_header(0, 1, 1, 1, 0, 0, 0) + KERNEL), 36, PANELS),
+    "no inputs": (Section(KERNELS, 0, 36, panels_header(1, 0, 1, 1, 0, 0, 0) + KERNEL), 36, PANELS),
+    "no width": (Section(KERNELS, 0, 36, panels_header(1, 1, 0, 1, 0, 0, 0) + KERNEL), 36, PANELS),
+    "no copies": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 0, 0, 0, 0, masks=()) + KERNEL), 36, PANELS),
+    "another element": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 2, 0, 0) + KERNEL), 36, PANELS),
+    "another order": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 2, 0) + KERNEL), 36, PANELS),
+    "an order of one copy": (
+        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 1, 0) + KERNEL),
+        36,
+        PANELS,
+    ),
+    "not zero": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 1) + KERNEL), 36, PANELS),
+    "too large": (Section(KERNELS, 0, 36, panels_header(2, 1, 1, 1, 0, 0, 0) + KERNEL), 36, PANELS),
+    "largest": (Section(KERNELS, 0, 36, panels_header(65535, 65535, 65535, 1, 0, 0, 0) + KERNEL), 36, PANELS),
+    "odd copies": (
+        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 2, 0, 0, 0, masks=(0, 1)) + KERNEL),
+        36,
+        PANELS,
+    ),
+    "a wide mask": (
+        Section(KERNELS, 0, 72, panels_header(2, 1, 1, 2, 0, 0, 0, masks=(0, 512)) + KERNEL),
+        72,
+        PANELS,
+    ),
+    "a first mask": (
+        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0, masks=(1,)) + KERNEL),
+        36,
+        PANELS,
+    ),
+    "narrow kernels": (
+        Section(
+            KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0) + huffman.encode(np.zeros(1, np.uint16), 8)
+        ),
+        36,
+        STREAM,
+    ),
+    "two kernels": (
+        Section(
+            KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0) + huffman.encode(np.zeros(2, np.uint16), 9)
+        ),
+        36,
+        STREAM,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_is_refused(decode: Decode, kind: str) -> None:
+    """With the status that says why; Python refuses the same. The check sum is wrong in all."""
+    section, n_bytes, wanted = HOSTILE[kind]
+    data = bytearray(container.write([section], bytes(n_bytes)))
+    data[12] ^= 1
+    assert decode([(bytes(data), n_bytes)]) == [(wanted, b"")]
+    with pytest.raises(ValueError, match="check sum" if wanted == CHECK_SUM else "not a"):
+        container.read(bytes(data), n_bytes)
+
+
+def test_sections_that_overlap(decode: Decode) -> None:
+    sections = [Section(RAW, 0, 2, b"ab"), Section(RAW, 1, 2, b"bc")]
+    assert decode([(container.write(sections, b"abc"), 3)]) == [(SECTIONS, b"")]
+    whole, _ = one_section(Section(RAW, 0, 2, b"ab"), b"ab")
+    for at, wanted in (
+        (0, NO_BLOB),
+        (3, NO_BLOB),
+        (4, CUT_OFF),
+        (18, SECTIONS),
+        (21, SECTIONS),
+        (22, SECTIONS),
+    ):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1
+        assert decode([(bytes(damaged), 2)]) == [(wanted, b"")]
+    for count in (0, 2):
+        assert decode([(whole[:16] + struct.pack("<H", count) + whole[18:], 2)]) == [(CUT_OFF, b"")]
+
+
+def repaired(data: bytes, n_bytes: int) -> tuple[bytes, bytes | None]:
+    """With the right check sum, where Python's reader gets as far; and what it reads."""
+    try:
+        memory = container.decode_sections(data, n_bytes)
+    except ValueError:
+        return data, None
+    return data[:12] + struct.pack("<I", zlib.crc32(memory)) + data[16:], memory
+
+
+def fuzz(decode: Decode, n: int, seed: int) -> int:
+    """Damaged blobs, each read by both; returns how many of them were read."""
+    rng, (whole, memory) = np.random.default_rng(seed), blob()
+    blobs, wanted = [], []
+    for _ in range(n):
+        damaged = bytearray(whole)
+        for at in rng.integers(0, len(whole), rng.integers(1, 4)):
+            damaged[at] = rng.choice([rng.integers(256), damaged[at] ^ 1 << rng.integers(8), 0, 255])
+        data, read = repaired(bytes(damaged), len(memory))
+        blobs.append((data, len(memory)))
+        wanted.append(read)
+    for (status, found), read in zip(decode(blobs), wanted, strict=True):
+        assert (status == OK) == (read is not None) and found == (read or b"")
+    return sum(read is not None for read in wanted)
+
+
+def test_random_damage(decode: Decode) -> None:
+    """No byte makes the decoder touch what is not its own; it reads what Python reads, and the same bytes."""
+    assert fuzz(decode, 1500, seed=5) > 50
+
+
+@pytest.mark.slow
+def test_much_random_damage(decode: Decode) -> None:
+    assert fuzz(decode, 100_000, seed=6) > 5000
+
+
+def test_noise_behind_a_good_start(decode: Decode) -> None:
+    """Lengths and codes at random; what Python reads is read."""
+    rng = np.random.default_rng(8)
+    blobs = []
+    for _ in range(1000):
+        lengths = rng.choice([1, 2, 2, 3, 3, 3, 0, 15], 4)
+        bits = int(rng.integers(0, 60))
+        payload = coded(lengths.tolist(), 12, bits, rng.bytes(-(-bits // 8)))
+        blobs.append(repaired(container.write([Section(SYMBOLS, 0, 12, payload)], bytes(12)), 12))
+    answers = decode([(data, 12) for data, _ in blobs])
+    assert answers == [(status, read or b"") for (status, _), (_, read) in zip(answers, blobs, strict=True)]
+    assert all(
+        (status == OK) == (read is not None) for (status, _), (_, read) in zip(answers, blobs, strict=True)
+    )
