@@ -15,12 +15,20 @@ def evaluate_source(graph: Graph, x: Array) -> Array:
     """The result of a source-level graph on one sample x (float32, the input's shape)."""
     values: dict[Op, Array] = {}
     for op in graph.ops:
-        values[op] = x if isinstance(op, Input) else _evaluate(op, values[op.operands[0]])
+        values[op] = x if isinstance(op, Input) else _evaluate(op, *(values[v] for v in op.operands))
     return values[graph.result]
 
 
-def _evaluate(op: Op, x: Array) -> Array:
+def _evaluate(op: Op, x: Array, other: Array | None = None) -> Array:
     match op:
+        case src.AddTensors():
+            return x + other
+        case src.Concat():
+            return np.concatenate([x, other])
+        case src.Gather():
+            return x[op.index]
+        case src.SumPool():
+            return _pool(op, x, 0.0).sum(axis=(-2, -1)).astype(np.float32)
         case src.Elementwise():
             return np.moveaxis(apply(op, np.moveaxis(x, 0, -1)), -1, 0)
         case src.Dense():
@@ -46,7 +54,7 @@ def _scaled(weights: Array, scale: Array) -> Array:
     return weights.astype(np.float64) * rows.astype(np.float64)
 
 
-def _pool(op: src.MaxPool | src.AveragePool, x: Array, fill: float) -> Array:
+def _pool(op: src.MaxPool | src.AveragePool | src.SumPool, x: Array, fill: float) -> Array:
     top, left, bottom, right = op.pads
     padded = np.pad(x.astype(np.float64), ((0, 0), (top, bottom), (left, right)), constant_values=fill)
     windows = np.lib.stride_tricks.sliding_window_view(padded, op.kernel, axis=(1, 2))

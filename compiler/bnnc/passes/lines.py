@@ -35,10 +35,9 @@ class Lines:
         """y * factor."""
         factor = np.broadcast_to(np.asarray(factor, np.float64), self.lo.shape)
         with np.errstate(invalid="ignore"):
-            ends = np.nan_to_num(
-                np.stack([self.lo * factor, self.hi * factor]), posinf=np.inf, neginf=-np.inf
-            )
-        return Lines(self.corner, self.gain * factor, self.bias * factor, ends.min(axis=0), ends.max(axis=0))
+            ends = np.sort(np.stack([self.lo * factor, self.hi * factor]), axis=0)
+        lo, hi = np.where(factor == 0, [[-np.inf], [np.inf]], ends)
+        return Lines(self.corner, self.gain * factor, self.bias * factor, lo, hi)
 
     def plus(self, offset: Array | float) -> Lines:
         """y + offset."""

@@ -72,9 +72,8 @@ class Materializer:
     def _fitted(self, fitted: Fit, name: str) -> Quantized:
         """A `Rescale` in place of a chain to many levels."""
         if not fitted.is_exact:
-            step = f"{float(fitted.op.scale.max()):.6g}"
-            text = f"computed as multiply, add and shift, at most {fitted.error} steps of {step} off"
-            self.notes.append(Note(name, text))
+            off = f"at most {fitted.error} of its steps off" if fitted.error else "equal wherever compared"
+            self.notes.append(Note(name, f"computed as multiply, add and shift, {off}"))
         return Quantized(fitted.op, fitted.op.scale)
 
     def upto(self, value: Value, last: int, wanted_by: str) -> Value:
