@@ -9,7 +9,9 @@ import pytest
 from tests.frontends.reading import model
 
 from bnnc.errors import BnncError
+from bnnc.executors.fold import fold_constants
 from bnnc.executors.source import FREE_BATCH, SourceExecutor
+from bnnc.frontends.expand import expand
 from bnnc.frontends.load import load_model
 from bnnc.ir.op import Array
 
@@ -91,6 +93,51 @@ def test_a_sample_does_not_depend_on_its_neighbours() -> None:
     x = np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32)
     executor = _executor()
     assert np.array_equal(executor.run(x)[:3], executor.run(x[:3]))
+
+
+def test_large_samples_run_in_smaller_batches() -> None:
+    x = np.random.default_rng(5).integers(-4, 5, (3, 2, 300, 100)).astype(np.float32)
+    seen: list[int] = []
+    proto = model("y = Relu(x)", {}, "float[N,2,300,100] x")
+    y = SourceExecutor(proto.SerializeToString()).run(x, seen.append)
+    assert seen == [2, 1] and np.array_equal(y, np.maximum(x, 0))
+
+
+def test_quantized_weights_are_computed_once() -> None:
+    weights = np.arange(12, dtype=np.float32).reshape(4, 3)
+    body = "q = Quant(w, s, z, b) t = Relu(q) m = MatMul(x, t) y = Quant(m, s, z, b)"
+    proto = model(body, {"w": weights, "s": 0.5, "z": 0.0, "b": 4.0})
+    folded = fold_constants(expand(proto)).graph
+    assert {name for node in folded.node for name in node.input} >= {"x", "t"}
+    assert not any("w" in node.input or "q" in node.input for node in folded.node)
+    assert "w" not in {tensor.name for tensor in folded.initializer}
+    x = np.eye(4, dtype=np.float32)
+    y = SourceExecutor(proto.SerializeToString()).run(x)
+    assert np.array_equal(y, np.minimum(weights, 3.5))
+
+
+def test_branches_between_two_values_are_no_chain() -> None:
+    executor = _executor(body="a = Relu(x) b = Abs(a) d = Add(b, x) y = Neg(d)")
+    x = np.array([[1, -2, 3, 0]], np.float32)
+    assert executor.between("Add_d", "Neg_y", x).tolist() == [[-1, 2, -3, 0]]
+    assert executor.values(x, ["Abs_b", "Add_d"])["Add_d"].tolist() == [[2, -2, 6, 0]]
+    with pytest.raises(AssertionError, match="'y' does not depend on 'b' alone"):
+        executor.between("Abs_b", "Neg_y", x)
+
+
+def test_fixed_point_steps_are_one_value() -> None:
+    body = (
+        "c = Cast<to=11>(x) m = Mul(c, h) p = PRelu(m, s) f = Floor(p) k = Clip(f, lo, hi)"
+        " i = Cast<to=1>(k) y = Mul(i, u)"
+    )
+    numbers = {"h": 0.5, "s": -1, "lo": -3, "hi": 2}
+    arrays = {name: np.array(value, np.float64) for name, value in numbers.items()}
+    executor = SourceExecutor(
+        model(body, {**arrays, "u": np.array(0.25, np.float32)}, opset=21).SerializeToString()
+    )
+    x = np.array([[1, -2, 3, 100]], np.float32)
+    assert executor.values(x, ["Cast_i"])["Cast_i"].tolist() == [[0, 1, 1, 2]]
+    assert executor.run(x).tolist() == [[0, 0.25, 0.25, 0.5]]
 
 
 def test_progress_counts_samples() -> None:

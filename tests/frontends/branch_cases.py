@@ -189,7 +189,12 @@ _BOUNDS = {"lo": scalar(-3), "hi": scalar(5)}
 _ENDING = "f = Floor(d) k = Clip(f, lo, hi) y = Cast<to=1>(k)"
 
 FIXED_POINT = [
-    Case("multiplied", f"c = Cast<to=11>(x) d = Mul(c, m) {_ENDING}", "fixed_point", {**_BOUNDS, "m": f64(0.75)}),
+    Case(
+        "multiplied",
+        f"c = Cast<to=11>(x) d = Mul(c, m) {_ENDING}",
+        "fixed_point",
+        {**_BOUNDS, "m": f64(0.75)},
+    ),
     Case("only rounded", f"d = Cast<to=11>(x) {_ENDING}", "fixed_point", _BOUNDS),
     Case(
         "multiplied and added",
@@ -231,6 +236,6 @@ FIXED_POINT = [
         "fixed_point fixed_point mul add_tensors",
         {**_BOUNDS, "m": f64(0.75), "unit": 0.25},
     ),
-]  # fmt: skip
+]
 
 BRANCHES = [*SUMS, *CHANNELS, *SPLITS, *MAPS, *FIXED_POINT]

@@ -92,29 +92,61 @@ _C = {"m": f64(0.5), "lo": scalar(-3), "hi": scalar(5)}
 _END = "f = Floor(d) k = Clip(f, lo, hi) y = Cast<to=1>(k)"
 
 DOUBLES: list[tuple[str, Arrays, str]] = [
-    ("c = Cast<to=11>(x) y = Cast<to=1>(c)", {}, f"node 'Cast_y' (Cast): casts float64 numbers behind Cast; {_DOUBLE}"),
+    (
+        "c = Cast<to=11>(x) y = Cast<to=1>(c)",
+        {},
+        f"node 'Cast_y' (Cast): casts float64 numbers behind Cast; {_DOUBLE}",
+    ),
     ("c = Cast<to=11>(x) f = Floor(c) y = Cast<to=1>(f)", {}, "casts float64 numbers behind Floor"),
-    ("c = Cast<to=11>(x) f = Floor(c) k = Clip(f, lo, hi) y = Cast<to=6>(k)", _C, "casts float64 numbers behind Clip"),
-    ("c = Cast<to=11>(x) f = Clip(c, lo, hi) y = Cast<to=1>(f)", _C, "clips float64 numbers in front of Floor"),
-    ("c = Cast<to=11>(x) f = Floor(c) k = Clip(f, lo) y = Cast<to=1>(k)", _C, "clips float64 numbers on one side"),
+    (
+        "c = Cast<to=11>(x) f = Floor(c) k = Clip(f, lo, hi) y = Cast<to=6>(k)",
+        _C,
+        "casts float64 numbers behind Clip",
+    ),
+    (
+        "c = Cast<to=11>(x) f = Clip(c, lo, hi) y = Cast<to=1>(f)",
+        _C,
+        "clips float64 numbers in front of Floor",
+    ),
+    (
+        "c = Cast<to=11>(x) f = Floor(c) k = Clip(f, lo) y = Cast<to=1>(k)",
+        _C,
+        "clips float64 numbers on one side",
+    ),
     ("c = Cast<to=11>(x) f = Floor(c) y = Clip(f, hi, lo)", _C, "clips to 5.0..-3.0; use whole numbers"),
     ("c = Cast<to=11>(x) f = Floor(c) y = Clip(f, m, hi)", _C, "clips to 0.5..5.0; use whole numbers"),
-    (f"c = Cast<to=11>(x) a = Add(c, m) d = Mul(a, m) {_END}", _C, "node 'Mul_d' (Mul): stands behind Add in float64"),
+    (
+        f"c = Cast<to=11>(x) a = Add(c, m) d = Mul(a, m) {_END}",
+        _C,
+        "node 'Mul_d' (Mul): stands behind Add in float64",
+    ),
     (f"c = Cast<to=11>(x) a = Mul(c, m) d = Mul(a, m) {_END}", _C, "stands behind Mul in float64"),
     (
         f"c = Cast<to=11>(x) a = Add(c, m) b = Add(a, m) d = Add(b, m) {_END}",
         _C,
         "node 'Add_d' (Add): stands behind the second Add in float64",
     ),
-    (f"c = Cast<to=11>(x) a = Mul(c, m) d = Sqrt(a) {_END}", _C, f"node 'Sqrt_d' (Sqrt): computes in float64; {_DOUBLE}"),
+    (
+        f"c = Cast<to=11>(x) a = Mul(c, m) d = Sqrt(a) {_END}",
+        _C,
+        f"node 'Sqrt_d' (Sqrt): computes in float64; {_DOUBLE}",
+    ),
     (f"c = Cast<to=11>(x) d = Add(c, c) {_END}", _C, "combines two layers' results in float64"),
-    (f"c = Cast<to=11>(x) d = Mul(c, n) {_END}", {**_C, "n": f64(np.nan)}, "NaN or infinity in the multiplier"),
+    (
+        f"c = Cast<to=11>(x) d = Mul(c, n) {_END}",
+        {**_C, "n": f64(np.nan)},
+        "NaN or infinity in the multiplier",
+    ),
     (f"c = Cast<to=11>(x) d = Mul(c, n) {_END}", {**_C, "n": 2.0}, "the multiplier is float32, not float64"),
-    (f"c = Cast<to=11>(x) d = Mul(c, n) {_END}", {**_C, "n": f64(1, 2, 3)}, "does not fit f32<4> and its batch"),
+    (
+        f"c = Cast<to=11>(x) d = Mul(c, n) {_END}",
+        {**_C, "n": f64(1, 2, 3)},
+        "does not fit f32<4> and its batch",
+    ),
     ("y = Cast<to=11>(x)", {}, "output 'y': is float64; append a Cast to float32"),
     ("y = Mul(x, m)", _C, "the constant is float64; export in float32"),
     ("m2 = Cast<to=1>(m) a = Mul(x, m2) y = Cast<to=10>(a)", _C, "casts a layer's result to FLOAT16"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ def cut_between(model: ModelProto, start: str, end: str) -> ModelProto:
     """
     nodes, tensors = _needed(model.graph, start, end)
     inputs = [value for value in model.graph.input if value.name in tensors and value.name != start]
+    own = {value.name for value in inputs}
+    shapes_only = all(node.op_type == "Shape" for node in nodes if own.intersection(node.input))
+    assert shapes_only, f"{end!r} does not depend on {start!r} alone"
     inputs.append(helper.make_tensor_value_info(start, TensorProto.FLOAT, None))
     outputs = [helper.make_tensor_value_info(end, TensorProto.FLOAT, None)]
     constants = [tensor for tensor in model.graph.initializer if tensor.name in tensors]

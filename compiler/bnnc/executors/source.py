@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from onnx import ModelProto, ValueInfoProto
 
 from bnnc.errors import BnncError
 from bnnc.executors.cut import cut_between
+from bnnc.executors.fold import fold_constants
 from bnnc.executors.registry import Progress
 from bnnc.frontends.expand import expand
 from bnnc.frontends.onnx_file import model_bytes, parse_model
@@ -19,7 +21,8 @@ from bnnc.frontends.sessions import ORT_ERRORS, open_session
 from bnnc.frontends.structure import input_shape, network_inputs
 from bnnc.ir.op import Array
 
-FREE_BATCH = 32  # samples at a time where the graph leaves the batch open
+FREE_BATCH = 32  # samples at a time where the graph leaves the batch open..
+FREE_ELEMENTS = 2**17  # .. fewer where samples are large, so that the maps of one batch fit into memory
 
 
 class SourceExecutor:
@@ -30,11 +33,11 @@ class SourceExecutor:
     def __init__(self, onnx: bytes, threads: int = 1) -> None:
         self._onnx = onnx
         self._threads = threads
-        self._model = expand(parse_model(onnx))
+        self._model = _constants_folded(expand(parse_model(onnx)))
         [value] = network_inputs(self._model.graph)
         declared, self._shape = input_shape(value)
         self._input = value.name
-        self._batch = declared or FREE_BATCH
+        self._batch = declared or max(1, min(FREE_BATCH, FREE_ELEMENTS // math.prod(self._shape)))
         self._session = _session(self._model, threads)
         self._sessions: dict[tuple[str, ...], ort.InferenceSession] = {}
 
@@ -82,15 +85,17 @@ class SourceExecutor:
         progress: Progress | None,
     ) -> list[Array]:
         count = len(next(iter(feeds.values())))
-        parts: list[list[Array]] = [[] for _ in outputs]
+        results: list[Array] = []
         for start in range(0, max(1, count), self._batch):
             samples = {name: x[start : start + self._batch] for name, x in feeds.items()}
             n = min(self._batch, count - start)
-            for part, result in zip(parts, self._run_batch(session, outputs, samples), strict=True):
-                part.append(result[:n])
+            batch = self._run_batch(session, outputs, samples)
+            results = results or [np.empty((count, *y.shape[1:]), y.dtype) for y in batch]
+            for result, part in zip(results, batch, strict=True):
+                result[start : start + n] = part[:n]
             if progress is not None:
                 progress(n)
-        return [np.concatenate(part) for part in parts]
+        return results
 
     def _check(self, x: Array) -> None:
         if x.dtype != np.float32 or x.shape[1:] != self._shape:
@@ -125,6 +130,13 @@ def _with_outputs(model: ModelProto, tensors: set[str]) -> ModelProto:
     known = {value.name for value in model.graph.output}
     extended.graph.output.extend(ValueInfoProto(name=name) for name in sorted(tensors - known))
     return extended
+
+
+def _constants_folded(model: ModelProto) -> ModelProto:
+    try:
+        return fold_constants(model)
+    except ORT_ERRORS as error:
+        raise BnncError(f"onnxruntime cannot load the model ({error})") from error
 
 
 def _session(model: ModelProto, threads: int) -> ort.InferenceSession:
