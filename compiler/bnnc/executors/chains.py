@@ -17,15 +17,17 @@ from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
+from bnnc.ir.sparse_ops import SparseDense
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 from bnnc.sim import elementwise
 
 if TYPE_CHECKING:
     from bnnc.executors.source import SourceExecutor
     from bnnc.frontends.reader import SourceModel
 
-Quantizer = EncodeInput | Threshold | Table
-Conv = Conv2d | XnorConv2d | BitConv2d
-Accumulator = Conv | SumPool2d
+Quantizer = EncodeInput | Threshold | Table | Rescale
+Conv = Conv2d | XnorConv2d | BitConv2d | SparseDense
+Accumulator = Conv | SumPool2d | AddMaps
 MaxPool = MaxPool2d | PackedMaxPool2d
 _MOVES = Pack | Unpack | Narrow | Reshape | ChannelsFirst | ChannelsLast
 _NO_SHIFT = 1e-3  # of the distance of two sums: what is less is the rounding of float sums
@@ -230,9 +232,15 @@ def _scale(op: Op) -> Array:
     """float32 () or (C,): what one unit of a value stands for in the source's numbers."""
     while isinstance(op, _MOVES | MaxPool):
         op = op.operands[0]
-    if isinstance(op, SumPool2d):
-        return np.asarray(_scale(op.x) / np.float32(op.kernel[0] * op.kernel[1]), np.float32)
-    assert isinstance(op, Conv | Quantizer), op.mnemonic()
+    match op:
+        case SumPool2d():
+            return np.asarray(_scale(op.x) / np.float32(op.kernel[0] * op.kernel[1]), np.float32)
+        case ConcatChannels():
+            sides = [np.broadcast_to(_scale(x), x.type.shape[-1:]) for x in op.operands]
+            return np.concatenate(sides)
+        case GatherChannels():
+            return np.broadcast_to(_scale(op.x), op.x.type.shape[-1:])[op.index]
+    assert isinstance(op, Conv | AddMaps | Quantizer), op.mnemonic()
     return op.scale
 
 

@@ -47,7 +47,7 @@ class Branches:
         a, b = self._settled(a), self._settled(b)
         if a.is_flat or b.is_flat:
             raise op.refusal("joins flattened maps", "join them in front of the flattening")
-        chain = _joined(a, b)
+        chain = _joined(op.name, a, b)
         if chain is None:
             x, y = self._in_one_unit(op, a, b)
             a, b = replace(a, root=x.op), replace(b, root=y.op)
@@ -148,7 +148,9 @@ def _widened(name: str, x: Op, gain: Array) -> Op:
     low, high = int(ends.min()), int(ends.max())
     elem = _stored(low, high)
     one = np.ones((), np.float32)
-    return Rescale(name, x, zero, gain, np.zeros((2, channels), np.int64), zero, one, low, high, elem)
+    return Rescale(
+        f"{name} input", x, zero, gain, np.zeros((2, channels), np.int64), zero, one, low, high, elem
+    )
 
 
 def _stored(low: int, high: int) -> Elem:
@@ -182,17 +184,17 @@ def _same_layout(op: Op, a: Value, b: Value) -> None:
     op.require(same, "adds maps that lie in memory in different orders", "add them in front of a transpose")
 
 
-def _joined(a: Value, b: Value) -> Chain | None:
-    """One chain for the channels of both, where both have the same operations; else None."""
+def _joined(name: str, a: Value, b: Value) -> Chain | None:
+    """One chain for the channels of both, where both have the same arithmetic and no quantizer; else None."""
     mine, theirs = a.functions, b.functions
-    if [type(op) for op in mine] != [type(op) for op in theirs]:
+    if [type(op) for op in mine] != [type(op) for op in theirs] or last_discretizer(mine) >= 0:
         return None
     sizes = (a.root.type.shape[-1], b.root.type.shape[-1])
-    links = [_joined_link(x, y, sizes) for x, y in zip(mine, theirs, strict=True)]
+    links = [_joined_link(name, x, y, sizes) for x, y in zip(mine, theirs, strict=True)]
     return tuple(link for link in links if link) if all(links) else None
 
 
-def _joined_link(x: Elementwise, y: Elementwise, sizes: tuple[int, int]) -> Elementwise | None:
+def _joined_link(name: str, x: Elementwise, y: Elementwise, sizes: tuple[int, int]) -> Elementwise | None:
     plain = {"name", "x", *x.constants}
     same = all(getattr(x, key) == getattr(y, key) for key in vars(x) if key not in plain and key != "type")
     if not same or isinstance(x, src.MultiThreshold | DomainValue):
@@ -204,7 +206,7 @@ def _joined_link(x: Elementwise, y: Elementwise, sizes: tuple[int, int]) -> Elem
             continue
         rows = [np.broadcast_to(c, (n,)) for c, n in zip((mine, theirs), sizes, strict=True)]
         joined[key] = np.concatenate(rows)
-    return replace(x, x=Input("", (sum(sizes),)), **joined)
+    return replace(x, name=name, x=Input("", (sum(sizes),)), **joined)
 
 
 def _rows_of(x: Quantized, y: Quantized) -> Array:

@@ -66,14 +66,14 @@ class Materializer:
         if last >= 0 and is_wide(chain[last]):
             value = self.upto(value, last_discretizer(chain[:last]), wanted_by)
             if (fitted := fit(value.root, value.functions)) is not None:
-                return self._fitted(fitted, wanted_by)
+                return self._fitted(fitted)
         return quantize(value.root, value.functions) or self._rounded(value, wanted_by)
 
-    def _fitted(self, fitted: Fit, name: str) -> Quantized:
+    def _fitted(self, fitted: Fit) -> Quantized:
         """A `Rescale` in place of a chain to many levels."""
         if not fitted.is_exact:
             off = f"at most {fitted.error} of its steps off" if fitted.error else "equal wherever compared"
-            self.notes.append(Note(name, f"computed as multiply, add and shift, {off}"))
+            self.notes.append(Note(fitted.op.name, f"computed as multiply, add and shift, {off}"))
         return Quantized(fitted.op, fitted.op.scale)
 
     def upto(self, value: Value, last: int, wanted_by: str) -> Value:
