@@ -40,6 +40,7 @@ DEFAULT_SAMPLES = 4
 def command(
     path: Path,
     domain: str | None,
+    calibrate: Path | None,
     kind: str,
     output: Path,
     cpu: str | None,
@@ -59,7 +60,7 @@ def command(
     from bnnc.executors.samples import choose_samples
 
     target = build_target(kind, cpu)
-    opened = open_network(path, domain)
+    opened = open_network(path, domain, calibrate)
     with new_folder(output, force) as folder:
         x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)
         with working(f"compiling {path.name} for {kind}"):

@@ -21,14 +21,14 @@ COLUMNS = ("name", "op", "bits", "shape", "MACs", "weight bytes", "table bytes",
 @network()
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @common
-def command(path: Path, domain: str | None, as_json: bool) -> None:
+def command(path: Path, domain: str | None, calibrate: Path | None, as_json: bool) -> None:
     """Show the layers of a network and how each was lowered.
 
     Bits are those of input x weight > output. MACs and bytes are for one sample.
     """
     from bnnc.report.layers import layers
 
-    opened = open_network(path, domain)
+    opened = open_network(path, domain, calibrate)
     found = layers(opened.graph)
     if as_json:
         _print_json(opened, found)

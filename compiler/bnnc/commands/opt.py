@@ -27,13 +27,18 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A .bnnc archive, or a text file.")
 @common
 def command(
-    path: Path, domain: str | None, passes: str | None, print_after: str | None, output: Path | None
+    path: Path,
+    domain: str | None,
+    calibrate: Path | None,
+    passes: str | None,
+    print_after: str | None,
+    output: Path | None,
 ) -> None:
     """Run passes over a network and print what becomes of it.
 
     Without --passes the graph is lowered all the way. A model file is at the source level.
     """
-    opened = open_network(path, domain)
+    opened = open_network(path, domain, calibrate)
     names = None if passes is None else tuple(filter(None, (name.strip() for name in passes.split(","))))
     _check_names(names, print_after)
     with _new_output(opened, output) as staged:
@@ -46,13 +51,11 @@ def command(
 
 
 def _run(opened: Network, names: tuple[str, ...] | None, on_pass: Callable[[str, Graph], None]) -> Graph:
-    from bnnc.executors.network import lower_options
     from bnnc.passes.pipeline import lower, run_passes
 
-    options = lower_options(opened.domain)
     if names is None:
-        return lower(opened.archive.graph, options, on_pass=on_pass)
-    return run_passes(opened.archive.graph, names, options, on_pass)
+        return lower(opened.archive.graph, opened.options, on_pass=on_pass)
+    return run_passes(opened.archive.graph, names, opened.options, on_pass)
 
 
 def _check_names(names: tuple[str, ...] | None, print_after: str | None) -> None:

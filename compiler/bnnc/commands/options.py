@@ -34,22 +34,29 @@ def common(command: Command) -> Command:
     return debug(verbose(command))
 
 
+CALIBRATE_HELP = """Samples by which layers of real numbers are quantized: x.npy, or x.npz with an array `x`.
+Without them steps follow from the largest numbers that could be reached."""
+
+
 def network(kind: str = "MODEL|DIR") -> Callable[[Command], Command]:
-    """The MODEL or DIR argument with `--input-domain`."""
+    """The MODEL or DIR argument with `--input-domain` and `--calibrate`."""
 
     def decorate(command: Command) -> Command:
         path = click.argument("path", type=click.Path(path_type=Path), metavar=kind)
         domain = click.option("--input-domain", "domain", metavar="SPEC", help=DOMAIN_HELP)
-        return path(domain(command))
+        data = click.option(
+            "--calibrate", metavar="FILE", type=click.Path(path_type=Path), help=CALIBRATE_HELP
+        )
+        return path(domain(data(command)))
 
     return decorate
 
 
-def open_network(path: Path, domain: str | None) -> Network:
+def open_network(path: Path, domain: str | None, calibrate: Path | None = None) -> Network:
     """The network behind a command's argument, with the user's cache beside it."""
     from bnnc.executors import cache, network
 
-    return network.open_network(path, domain, cache.default_root(os.environ))
+    return network.open_network(path, domain, cache.default_root(os.environ), calibrate)
 
 
 @contextmanager

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 @click.option("--raw", is_flag=True, help="Write the integers of the device instead of real numbers.")
 @common
 def command(
-    path: Path, domain: str | None, name: str, source: Path, output: Path, limit: int | None, raw: bool
+    path: Path,
+    domain: str | None,
+    calibrate: Path | None,
+    name: str,
+    source: Path,
+    output: Path,
+    limit: int | None,
+    raw: bool,
 ) -> None:
     """Run samples x.npy, as the source network takes them, and write what it would answer.
 
@@ -45,7 +52,7 @@ def command(
     if raw and name == "source":
         raise BnncError.at("--raw", "the source computes real numbers", "leave it out, or run on sim")
     check_not_input(output, source)
-    opened = open_network(path, domain)
+    opened = open_network(path, domain, calibrate)
     x = read_samples(source, opened.archive.graph.input)[:limit]
     with new_file(output) as staged, open_workshop(opened) as workshop, progress(name, len(x)) as advance:
         if name == "source":

@@ -32,6 +32,7 @@ def command(
     ctx: click.Context,
     path: Path,
     domain: str | None,
+    calibrate: Path | None,
     names: str | None,
     data: Path | None,
     samples: int | None,
@@ -49,7 +50,7 @@ def command(
     from bnnc.executors.workshop import open_workshop
 
     chosen = check_executors(names.split(",")) if names is not None else None
-    opened = open_network(path, domain)
+    opened = open_network(path, domain, calibrate)
     x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)
     notes = list(map(str, opened.graph.notes))
     if chosen is None:

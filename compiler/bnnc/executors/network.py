@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from bnnc.ir.text import print_graph
 
 if TYPE_CHECKING:
     from bnnc.passes.pipeline import LowerOptions
+    from bnnc.passes.spans import Span
 
 ARCHIVE = "model.bnnc"
 
@@ -35,6 +37,7 @@ class Network:
     domain: str
     cache: Path
     manifest: Manifest | None = None
+    calibration: Mapping[str, Span] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> Graph:
@@ -42,6 +45,8 @@ class Network:
         if self.archive.graph.level is Level.PACKED:
             return self.archive.graph
         parts = {"what": "packed", "domain": self.domain, "model": self.digest}
+        if self.calibration:
+            parts["calibration"] = repr(sorted(self.calibration.items()))
         return load_archive(cache.entry(self.cache, parts, self._lower_into) / ARCHIVE).graph
 
     @cached_property
@@ -49,17 +54,22 @@ class Network:
         """Of the graph as it was read, its constants and the bytes of the source model."""
         return graph_digest(self.archive.graph, self.archive.onnx)
 
+    @property
+    def options(self) -> LowerOptions:
+        """What the user decided about lowering."""
+        return replace(lower_options(self.domain), calibration=self.calibration)
+
     def _lower_into(self, folder: Path) -> None:
         from bnnc.passes.pipeline import lower
 
         _log.info("lowering %s", self.path)
         with errors_within(self.path):
-            graph = lower(self.archive.graph, lower_options(self.domain))
+            graph = lower(self.archive.graph, self.options)
         save_archive(Archive(graph, self.archive.onnx), folder / ARCHIVE)
 
 
-def open_network(path: Path, domain: str | None, cache_root: Path) -> Network:
-    """Read a model file or a compiled folder.
+def open_network(path: Path, domain: str | None, cache_root: Path, data: Path | None = None) -> Network:
+    """Read a model file or a compiled folder; `data` are samples to calibrate with.
 
     BnncError when it is neither, has another input domain, or holds other files than were compiled.
     """
@@ -70,12 +80,22 @@ def open_network(path: Path, domain: str | None, cache_root: Path) -> Network:
     if not os.path.exists(path):
         raise BnncError.at(str(path), "there is no such file or folder")
     if path.is_dir():
+        if data is not None:
+            raise BnncError.at("--calibrate", "the network is compiled already", "give the source model")
         return _open_folder(path, domain, cache_root)
     archive = load_model(path)
     if domain and archive.graph.level is not Level.SOURCE:
         remedy = "leave --input-domain out, or give the source model"
         raise BnncError.at(str(path), "the graph is lowered already, its input domain is fixed", remedy)
-    return Network(path, archive, domain or "", cache_root)
+    return Network(path, archive, domain or "", cache_root, calibration=_calibration(archive, data))
+
+
+def _calibration(archive: Archive, data: Path | None) -> Mapping[str, Span]:
+    if data is None:
+        return {}
+    from bnnc.executors.calibrate import calibrate
+
+    return calibrate(archive, data)
 
 
 def graph_digest(graph: Graph, onnx: bytes = b"") -> str:
