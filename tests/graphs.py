@@ -26,7 +26,12 @@ MAX_NARROWED = 2**10  # times 8-bit weights of 16 taps of 130 channels, that is 
 
 @dataclass(frozen=True)
 class Allowed:
-    """What a random graph may contain; an executor's tests narrow it to what the executor supports."""
+    """What a random graph may contain; an executor's tests narrow it to what the executor supports.
+
+    The last five are for `tests.dags.random_dag` alone, whose graphs are no chains: `streams` are the types
+    of values of more bits, `value_path` allows rescales, `branches` additions, concatenations and gathers,
+    `packed_groups` groups of whole words, `sparse` sparse layers.
+    """
 
     heads: tuple[str, ...] = HEADS
     values: tuple[Elem, ...] = VALUE_ELEMS
@@ -38,6 +43,11 @@ class Allowed:
     groups: bool = True
     tables: bool = True
     pools: bool = True
+    streams: tuple[Elem, ...] = ()
+    value_path: bool = False
+    branches: bool = False
+    packed_groups: bool = False
+    sparse: bool = False
 
 
 def random_graph(seed: int, layers: int = 3, allowed: Allowed = Allowed()) -> Graph:
@@ -54,7 +64,7 @@ def random_graph(seed: int, layers: int = 3, allowed: Allowed = Allowed()) -> Gr
         x = random_step(rng, x, f"step {i}", allowed)
         if allowed.pools and rng.random() < 0.5:
             x = random_pool(rng, x, f"pool {i}", allowed)
-    return Graph(f"random {seed}", Level.INTEGER, _tail(rng, x, allowed))
+    return Graph(f"random {seed}", Level.INTEGER, random_tail(rng, x, allowed))
 
 
 def random_codes(graph: Graph, n: int, seed: int) -> Array:
@@ -130,7 +140,7 @@ def random_activation(rng: np.random.Generator, x: Op, name: str, allowed: Allow
     """A step function or a table on accumulators, with channels that are constant, falling or an interval."""
     kind = random_elem(rng, allowed.values)
     if allowed.tables and kind.bits >= 4 and rng.random() < 0.5:
-        return _table(rng, x, name, kind)
+        return table_around(rng, x, name, kind, *accumulators(x))
     return random_threshold(rng, x, name, kind)
 
 
@@ -159,8 +169,14 @@ def _spread(x: Op) -> tuple[float, float]:
 
 def random_threshold(rng: np.random.Generator, x: Op, name: str, kind: Elem) -> Threshold:
     """A step function of every kind of channel."""
+    return threshold_around(rng, x, name, kind, *accumulators(x))
+
+
+def threshold_around(
+    rng: np.random.Generator, x: Op, name: str, kind: Elem, centre: Array, spread: int
+) -> Threshold:
+    """A step function with its cuts about `spread` around centre (C,)."""
     channels, levels = x.type.shape[-1], _levels(rng, kind)
-    centre, spread = accumulators(x)
     cuts = np.sort(rng.normal(centre[:, None], spread, (channels, len(levels) - 1)), axis=1).astype(np.int32)
     rows = np.tile(levels, (channels, 1))
     for channel in range(channels):
@@ -195,9 +211,9 @@ def _levels(rng: np.random.Generator, kind: Elem) -> Array:
     return np.arange(kind.lo, min(kind.hi, kind.lo + 40) + 1)
 
 
-def _table(rng: np.random.Generator, x: Op, name: str, kind: Elem) -> Table:
+def table_around(rng: np.random.Generator, x: Op, name: str, kind: Elem, centre: Array, spread: int) -> Table:
+    """A table a channel that begins within `spread` of centre (C,)."""
     channels, width, shift = x.type.shape[-1], int(rng.integers(1, 65)), int(rng.integers(0, 4))
-    centre, spread = accumulators(x)
     first = (centre - rng.integers(-spread, 2 * spread + 1, channels)).astype(np.int32)
     return Table(name, x, first, random_values(rng, kind, (channels, width)), ONE, shift, kind)
 
@@ -205,17 +221,17 @@ def _table(rng: np.random.Generator, x: Op, name: str, kind: Elem) -> Table:
 def random_pool(rng: np.random.Generator, x: Op, name: str, allowed: Allowed = Allowed()) -> Op:
     """A maximum, or a sum with what makes values of it."""
     if rng.random() < 0.7:
-        return MaxPool2d(name, x, *_pool_window(rng, x))
+        return MaxPool2d(name, x, *random_pool_window(rng, x))
     return random_step(rng, random_sum_pool(rng, x, name), f"{name} step", allowed)
 
 
 def random_sum_pool(rng: np.random.Generator, x: Op, name: str) -> Op:
     """A sum of values or of accumulators; these themselves where a sum may leave 32 bits."""
-    pool = SumPool2d(name, x, *_pool_window(rng, x))
+    pool = SumPool2d(name, x, *random_pool_window(rng, x))
     return pool if I32.holds(*reachable(pool).hull()) else x
 
 
-def _pool_window(rng: np.random.Generator, x: Op) -> tuple[Pair, Pair, Pads]:
+def random_pool_window(rng: np.random.Generator, x: Op) -> tuple[Pair, Pair, Pads]:
     """Kernel, strides and pads."""
     kernel = _window(rng, map_shape(x)[:2], 3)
     strides = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
@@ -274,7 +290,7 @@ def encoder(rng: np.random.Generator, x: Input, kind_name: str) -> EncodeInput:
     return EncodeInput("codes", x, values[:, 1:], values, none, scale, kind.lo, kind)
 
 
-def _tail(rng: np.random.Generator, x: Op, allowed: Allowed) -> Op:
+def random_tail(rng: np.random.Generator, x: Op, allowed: Allowed) -> Op:
     """Dense layer and vector, the indices of its largest elements, or a map of real numbers."""
     if rng.random() < 0.2:
         y: Op = ToFloat("float", ChannelsFirst("layout", random_conv(rng, x, "last conv", allowed)))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.dags import random_dag
 from tests.graphs import Allowed, random_codes, random_graph
 
 from bnnc.executors.sim import SimExecutor
@@ -59,11 +60,11 @@ def test_packing_is_a_choice_of_layout(pairs: int) -> None:
 
 
 def test_every_operation_of_the_core_occurs() -> None:
-    """A new operation without a place in `random_graph`, the simulator and the slow definition fails here."""
-    known = {cls for cls in OPS.values() if cls.__module__.endswith(("integer_ops", "packed_ops"))}
-    graphs = [
-        graph for seed in range(60) for graph in (random_graph(seed), PackBits().run(random_graph(seed)))
-    ]
+    """A new operation without a place in random graphs, simulator and slow definition fails here."""
+    core = ("integer_ops", "packed_ops", "value_ops", "sparse_ops")
+    known = {cls for cls in OPS.values() if cls.__module__.endswith(core)}
+    plain = [random_graph(seed) for seed in range(60)] + [random_dag(seed) for seed in range(40)]
+    graphs = plain + [PackBits().run(graph) for graph in plain]
     assert {type(op) for graph in graphs for op in graph.ops} >= known
 
 
