@@ -6,7 +6,7 @@ import ctypes
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -34,14 +34,25 @@ class Case:
 
     ops: tuple[Op, ...]
     x: Array
+    others: tuple[Array, ...] = ()
+
+    @cached_property
+    def stage(self) -> Stage:
+        """The stage, without a name."""
+        return Stage("", self.ops)
+
+    @cached_property
+    def inputs(self) -> tuple[Array, ...]:
+        """The values of the stage's inputs, in order."""
+        return (self.x, *self.others)
 
     @cached_property
     def wanted(self) -> Array:
         """What the simulator answers."""
-        value = self.x[None]
+        known = {op: x[None] for op, x in zip(self.stage.inputs, self.inputs, strict=True)}
         for op in self.ops:
-            value = evaluate(op, value)
-        return np.asarray(value[0])
+            known[op] = evaluate(op, *(known[operand] for operand in op.operands))
+        return np.asarray(known[self.ops[-1]][0])
 
 
 def values_of(kind: Elem, shape: tuple[int, ...]) -> EncodeInput:
@@ -59,7 +70,7 @@ def planes_of(kind: Elem, shape: tuple[int, int, int]) -> Pack:
 
 def run_cases(cases: Sequence[Case], target: Target) -> list[Array]:
     """The result of every case, all of them compiled into one object."""
-    stages = [Stage(f"s{i:02d}", case.ops) for i, case in enumerate(cases)]
+    stages = [replace(case.stage, name=f"s{i:02d}") for i, case in enumerate(cases)]
     compiled = compile_stages(stages, target)
     machine = HostMachine(compiled) if target.kind == "host" else ArmMachine(compiled)
     return [machine.run(f, case) for f, case in zip(compiled.functions, cases, strict=True)]
@@ -73,16 +84,13 @@ class HostMachine:
 
     def run(self, function: StageFunction, case: Case) -> Array:
         wanted = case.wanted
-        blocks = [
-            _block(np.ascontiguousarray(case.x).tobytes(), 0),
-            _block(b"", wanted.nbytes),
-            _block(b"", function.scratch_bytes),
-            _block(function.constants, 0),
-        ]
+        blocks = [_block(np.ascontiguousarray(x).tobytes(), 0) for x in case.inputs]
+        y = _block(b"", wanted.nbytes)
+        blocks += [y, _block(b"", function.scratch_bytes), _block(function.constants, 0)]
         self._library[function.name](*(ctypes.c_void_p(b.ctypes.data) for b in blocks))
         for block in blocks:
             assert (block[-GUARD:] == FILL).all(), f"{function.name} wrote past a buffer"
-        return blocks[1][:-GUARD].copy().view(wanted.dtype).reshape(wanted.shape)
+        return y[:-GUARD].copy().view(wanted.dtype).reshape(wanted.shape)
 
 
 def load_library(compiled: CompiledStages) -> ctypes.CDLL:
@@ -114,20 +122,21 @@ class ArmMachine:
             UC_ARM64_REG_X1,
             UC_ARM64_REG_X2,
             UC_ARM64_REG_X3,
+            UC_ARM64_REG_X4,
             UC_ARM64_REG_X30,
         )
 
-        wanted, uc = case.wanted, self._core.uc
-        x = np.ascontiguousarray(case.x).tobytes()
-        sizes = [len(x), wanted.nbytes, function.scratch_bytes, len(function.constants)]
+        wanted, uc, n = case.wanted, self._core.uc, len(case.inputs)
+        inputs = [np.ascontiguousarray(x).tobytes() for x in case.inputs]
+        sizes = [*map(len, inputs), wanted.nbytes, function.scratch_bytes, len(function.constants)]
         starts = [_BASE]
         for size in sizes:
             starts.append(-(-(starts[-1] + size + GUARD) // 64) * 64)
         self._core.write(_BASE, bytes([FILL]) * (starts[-1] - _BASE))
-        self._core.write(starts[0], x)
-        self._core.write(starts[3], function.constants)
-        pointers = (UC_ARM64_REG_X0, UC_ARM64_REG_X1, UC_ARM64_REG_X2, UC_ARM64_REG_X3)
-        for register, start in zip(pointers, starts, strict=False):
+        for start, data in zip((*starts[:n], starts[n + 2]), (*inputs, function.constants), strict=True):
+            self._core.write(start, data)
+        registers = (UC_ARM64_REG_X0, UC_ARM64_REG_X1, UC_ARM64_REG_X2, UC_ARM64_REG_X3, UC_ARM64_REG_X4)
+        for register, start in zip(registers, starts[:-1], strict=False):
             uc.reg_write(register, start)
         uc.reg_write(UC_ARM64_REG_SP, _STACK - 4096)
         uc.reg_write(UC_ARM64_REG_X30, _STACK - 64)
@@ -136,7 +145,7 @@ class ArmMachine:
             assert self._core.read(start + size, GUARD) == bytes([FILL]) * GUARD, (
                 f"{function.name} wrote past"
             )
-        result = np.frombuffer(self._core.read(starts[1], wanted.nbytes), wanted.dtype)
+        result = np.frombuffer(self._core.read(starts[n], wanted.nbytes), wanted.dtype)
         return result.reshape(wanted.shape)
 
 

@@ -44,7 +44,8 @@ def run_on_host(graph: Graph, codes: Array) -> Array:
         places = {core_input(graph): x.ctypes.data, result: y.ctypes.data}
         places |= {op: memory.ctypes.data + offset for op, offset in arena.offsets.items()}
         for i, step in enumerate(steps):
-            pointers = (places[step.inputs[0]], places[step.result], memory.ctypes.data + arena.scratch[i])
+            inputs = (places[value] for value in step.inputs)
+            pointers = (*inputs, places[step.result], memory.ctypes.data + arena.scratch[i])
             library[step.name](*map(ctypes.c_void_p, (*pointers, constants[i].ctypes.data)))
     return raw
 

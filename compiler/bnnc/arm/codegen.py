@@ -22,13 +22,14 @@ from bnnc.targets import Target
 class StageFunction:
     """The function of a stage; see `kernels.builder` for its parameters.
 
-    `constants` is a blob whose parts are 64-byte aligned if it is; `scratch_bytes` is the scratch memory it
-    uses, which is 64-byte aligned too.
+    `constants` is a blob whose parts are 64-byte aligned if it is, `parts` their starts and sizes in bytes;
+    `scratch_bytes` is the scratch memory it uses, which is 64-byte aligned too.
     """
 
     name: str
     constants: bytes
     scratch_bytes: int
+    parts: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def compile_stages(stages: Sequence[Stage], target: Target) -> CompiledStages:
     check(stages, target.name)
     built = {stage.name: lower(stage, isa(target)) for stage in stages}
     assert len(built) == len(stages), "two stages have the same name"
-    functions = (StageFunction(name, b.constants, b.scratch_bytes) for name, b in built.items())
+    functions = (StageFunction(name, b.constants, b.scratch_bytes, b.parts) for name, b in built.items())
     return CompiledStages(_object_file(built, target), tuple(functions))
 
 

@@ -10,18 +10,28 @@ from bnnc.arm.kernels.grouped_conv import write_grouped_conv
 from bnnc.arm.kernels.integer_conv import write_integer_conv
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.packed_pool import write_packed_pool
-from bnnc.arm.kernels.pixelwise import channels_first, plain, unpacked, write_channels_first, write_pixelwise
+from bnnc.arm.kernels.pixelwise import (
+    channels_first,
+    unpacked,
+    write_channels_first,
+    write_gathered,
+    write_joined,
+    write_pixelwise,
+    write_steps,
+)
 from bnnc.arm.kernels.pools import write_pool
 from bnnc.arm.kernels.top_k import write_top_k
 from bnnc.errors import Finding, raise_all
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 from bnnc.schedule.stages import Stage
 
 _CONVOLUTIONS = (Conv2d, XnorConv2d, BitConv2d)
 _POOLS = (MaxPool2d, SumPool2d, PackedMaxPool2d)
-_PIXELWISE = (Threshold, Table, Narrow, Pack, Unpack, ChannelsLast, ChannelsFirst, TopK)
+_STEPS = (Threshold, Table, Narrow, Rescale, AddMaps)
+_MOVES = (Pack, Unpack, ChannelsLast, ChannelsFirst, ConcatChannels, GatherChannels, TopK)
 
 
 def check(stages: Sequence[Stage], target_name: str) -> None:
@@ -34,14 +44,14 @@ def check(stages: Sequence[Stage], target_name: str) -> None:
                 "use --target hls, or --on sim to run it in the simulator",
             )
             for stage in stages
-            if not isinstance(stage.head, _CONVOLUTIONS + _POOLS + _PIXELWISE)
+            if not isinstance(stage.head, _CONVOLUTIONS + _POOLS + _STEPS + _MOVES)
         ]
     )
 
 
 def lower(stage: Stage, isa: Isa) -> Built:
     """The kernel of a stage that `check` has passed."""
-    return build_kernel(stage.name, lambda kernel: _write(kernel, isa, stage))
+    return build_kernel(stage.name, stage.inputs, lambda kernel: _write(kernel, isa, stage))
 
 
 def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
@@ -62,8 +72,12 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
         case ChannelsFirst() as op:
             write_channels_first(kernel, op)
         case ChannelsLast() as op:
-            write_pixelwise(kernel, channels_first(kernel, op), rest, stage.result)
+            write_pixelwise(kernel, op, channels_first(kernel, op), rest)
         case Unpack() as op:
-            write_pixelwise(kernel, unpacked(kernel, op), rest, stage.result)
-        case Threshold() | Table() | Narrow() | Pack() as op:
-            write_pixelwise(kernel, plain(kernel, op.x), stage.ops, stage.result)
+            write_pixelwise(kernel, op, unpacked(kernel, op), rest)
+        case ConcatChannels() as op:
+            write_joined(kernel, op, rest)
+        case GatherChannels() as op:
+            write_gathered(kernel, op, rest)
+        case Threshold() | Table() | Narrow() | Rescale() | AddMaps() | Pack():
+            write_steps(kernel, stage.ops)

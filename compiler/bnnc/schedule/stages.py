@@ -11,14 +11,30 @@ from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Thr
 from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, Unpack, XnorConv2d
 from bnnc.ir.parts import core_input, core_result
+from bnnc.ir.sparse_ops import SparseDense
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 
 MAX_NAME = 40
+_MAKERS = (
+    Conv2d
+    | XnorConv2d
+    | BitConv2d
+    | SparseDense
+    | SumPool2d
+    | MaxPool2d
+    | ConcatChannels
+    | GatherChannels
+    | ChannelsLast
+    | Unpack
+)
+_STEPS = Threshold | Table | Narrow | Rescale | AddMaps  # what is done to integers while they are at hand
 
 
 @dataclass(frozen=True)
 class Stage:
     """A chain of operations that runs as one step: each one's only user is the next.
 
+    The sum of two maps reads one of them from memory: an input of the stage like those of its head.
     `name` is a C identifier, unique in its program.
     """
 
@@ -49,16 +65,19 @@ def storage(op: Op) -> Op:
 
 def stages(graph: Graph) -> tuple[Stage, ...]:
     """The core of a packed graph, from the codes to the raw integers, in an order that can be run."""
+    position = {op: i for i, op in enumerate(graph.ops)}
     chains: list[list[Op]] = []
     chain_of: dict[Op, list[Op]] = {}
     for op in _core(graph):
-        chain = chain_of.get(op.operands[0])
-        if chain is None or not _joins(op, chain, graph):
+        # Of two values that could be added where they are made, the later one: the other waits in memory.
+        latest_first = sorted(op.operands, key=position.__getitem__, reverse=True)
+        known = (chain_of[operand] for operand in latest_first if operand in chain_of)
+        chain = next((chain for chain in known if _joins(op, chain, graph)), None)
+        if chain is None:
             chain = []
             chains.append(chain)
         chain.append(op)
         chain_of[op] = chain
-    position = {op: i for i, op in enumerate(graph.ops)}
     chains.sort(key=lambda chain: position[chain[-1]])
     return tuple(Stage(stage_name(i, chain[0].name), tuple(chain)) for i, chain in enumerate(chains))
 
@@ -82,19 +101,8 @@ def _core(graph: Graph) -> list[Op]:
 
 
 def _joins(op: Op, chain: list[Op], graph: Graph) -> bool:
-    """Whether `op` runs in the stage of its operand, which nobody else may need."""
+    """Whether `op` runs in the stage of an operand, which nobody else may need."""
     last = chain[-1]
-    if op.operands[0] is not last or len(graph.users[last]) > 1 or last is core_result(graph):
+    if last not in op.operands or len(graph.users[last]) > 1 or last is core_result(graph):
         return False
-    match last, op:
-        case (
-            Conv2d() | XnorConv2d() | BitConv2d() | SumPool2d() | MaxPool2d(),
-            Threshold() | Table() | Narrow() | Pack(),
-        ):
-            return True
-        case ChannelsLast() | Unpack(), Threshold() | Table() | Narrow() | Pack():
-            return True
-        case Threshold() | Table() | Narrow(), Pack():
-            return True
-        case _:
-            return False
+    return isinstance(last, _MAKERS | _STEPS) and isinstance(op, _STEPS | Pack)

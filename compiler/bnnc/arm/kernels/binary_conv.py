@@ -34,7 +34,7 @@ def write_binary_conv(kernel: Kernel, isa: Isa, conv: PackedConv, rest: tuple[Op
     tile = BitTile(isa, tiles, win, x, kernel.x("uint32"), weights, planes.shape[3])
     sums = pixel_sums(kernel, win, x, terms.x_weights) if any(terms.x_weights) else None
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)
-    epilogue = Epilogue(kernel, rest, result, tiles.width, tiles.capacity)
+    epilogue = Epilogue(kernel, conv, rest, tiles.width, tiles.capacity)
     with loop(tiles.panels) as panel:
         channels = _Channels(tile, terms, panel, bias.at(panel * tiles.width), sums, strip, epilogue)
         over_map(win, tiles.pixels, x.words, x.elem.bits == 1, channels.emit)

@@ -1,13 +1,15 @@
-"""A kernel under construction: one C function with typed views of its four pointers.
+"""A kernel under construction: one C function with typed views of its pointers.
 
-    void name(const uint8_t *x, uint8_t *y, uint8_t *scratch, const uint8_t *constants)
+    void name(const uint8_t *x, [const uint8_t *x1, ..]
+              uint8_t *y, uint8_t *scratch, const uint8_t *constants)
 
-Memory that is written may only be read through a view of the same type (LLVM's type-based alias analysis).
+There is an input pointer for every value that the stage reads, in the order of `Stage.inputs`. Memory that is
+written may only be read through a view of the same type (LLVM's type-based alias analysis).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +19,12 @@ from tvm import tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 
-from bnnc.ir.op import Array
+from bnnc.ir.op import Array, Op
+from bnnc.schedule.stages import storage
 
 Expr = Any  # a TIR expression, or a Python integer where it is known now
 ALIGNMENT = 64
-_POINTERS = ("x", "y", "scratch", "constants")
-_VIEW_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32")
+_VIEW_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "int64")
 
 
 @dataclass(frozen=True)
@@ -51,23 +53,30 @@ class View:
 
 @dataclass(frozen=True)
 class Built:
-    """A finished kernel."""
+    """A finished kernel. `parts` are start and size in bytes of every array among its constants."""
 
     function: Any  # tvm.tirx.PrimFunc
     constants: bytes
     scratch_bytes: int
+    parts: tuple[tuple[int, int], ...] = ()
 
 
 class Kernel:
     """What a kernel's code may touch; constants and scratch memory grow while it is written."""
 
-    def __init__(self, views: dict[tuple[str, str], Any]) -> None:
-        self._views = views
+    def __init__(self, inputs: Sequence[Op], views: dict[tuple[str, str], Any]) -> None:
+        self._inputs, self._views = inputs, views
         self._constants = bytearray()
+        self._parts: list[tuple[int, int]] = []
         self.scratch_bytes = 0
 
     def x(self, dtype: str) -> View:
+        """What the first operation of the stage reads, of its first operand."""
         return View(self._views["x", dtype])
+
+    def read(self, op: Op, dtype: str) -> View:
+        """The result of an operation that ran earlier."""
+        return View(self._views[_input_name(self._inputs.index(storage(op))), dtype])
 
     def y(self, dtype: str) -> View:
         return View(self._views["y", dtype])
@@ -83,6 +92,7 @@ class Kernel:
         self._constants.extend(bytes(_aligned(len(self._constants)) - len(self._constants)))
         offset = len(self._constants)
         self._constants.extend(array.astype(array.dtype.newbyteorder("<")).tobytes())
+        self._parts.append((offset, array.nbytes))
         view = dtype or array.dtype.name
         return View(self._views["constants", view], offset // np.dtype(view).itemsize)
 
@@ -90,17 +100,22 @@ class Kernel:
     def constants(self) -> bytes:
         return bytes(self._constants)
 
+    @property
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        return tuple(self._parts)
 
-def build_kernel(name: str, write: Callable[[Kernel], None]) -> Built:
-    """The function `name` whose body `write` emits."""
+
+def build_kernel(name: str, inputs: Sequence[Op], write: Callable[[Kernel], None]) -> Built:
+    """The function `name`, which reads `inputs` and whose body `write` emits."""
+    names = (*map(_input_name, range(len(inputs))), "y", "scratch", "constants")
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name(name)
         T.func_attr({"global_symbol": name, "tirx.noalias": True, "calling_conv": 0})
-        pointers = {p: T.arg(p, T.handle("uint8")) for p in _POINTERS}
-        views = {(p, t): T.decl_buffer((1,), t, data=pointers[p]) for p in _POINTERS for t in _VIEW_TYPES}
-        kernel = Kernel(views)
+        pointers = {p: T.arg(p, T.handle("uint8")) for p in names}
+        views = {(p, t): T.decl_buffer((1,), t, data=pointers[p]) for p in names for t in _VIEW_TYPES}
+        kernel = Kernel(inputs, views)
         write(kernel)
-    return Built(builder.get(), kernel.constants, kernel.scratch_bytes)
+    return Built(builder.get(), kernel.constants, kernel.scratch_bytes, kernel.parts)
 
 
 @contextmanager
@@ -141,6 +156,10 @@ def bits_as(dtype: str, value: Expr) -> Expr:
 
 def vector_type(dtype: str, lanes: int) -> str:
     return f"{dtype}x{lanes}" if lanes > 1 else dtype
+
+
+def _input_name(number: int) -> str:
+    return f"x{number}" if number else "x"
 
 
 def _aligned(n_bytes: int) -> int:

@@ -26,7 +26,7 @@ from bnnc.ir.types import WORD_BITS
 def write_grouped_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, ...]) -> None:
     """Emit the convolution and the operations behind it."""
     lanes = _depthwise_lanes(isa, conv)
-    mac, result = mac_tile(kernel, conv, lanewise=lanes > 0), rest[-1] if rest else conv
+    mac = mac_tile(kernel, conv, lanewise=lanes > 0)
     win, inputs = mac.window, conv.weights.shape[3]
     parts = _parts(isa, conv, lanes, row_length(win))
     bias = window_bias(win, None, padding_sums(conv), conv.type.shape[2])
@@ -34,7 +34,7 @@ def write_grouped_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
     biases = kernel.constant(np.stack([parts.arrange(row) for row in bias]))
     width, pixels = -(-conv.type.shape[2] // WORD_BITS) * WORD_BITS, parts.tiles.pixels
     strip = cleared_strip(kernel, pixels * width)
-    epilogue = Epilogue(kernel, rest, result, width, width)
+    epilogue = Epilogue(kernel, conv, rest, width, width)
     lane = kernel.scratch("int32", pixels * parts.tiles.width)
 
     def tile(place: Place) -> None:

@@ -22,7 +22,7 @@ def write_integer_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
     weights = kernel.constant(panels(conv.weights.astype(weight_type(conv)), tiles))
     bias = kernel.constant(window_bias(win, None, padding_sums(conv), tiles.capacity))
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)
-    epilogue = Epilogue(kernel, rest, result, tiles.width, tiles.capacity)
+    epilogue = Epilogue(kernel, conv, rest, tiles.width, tiles.capacity)
     with loop(tiles.panels) as panel:
         own_weights = weights.at(panel * (win.taps * channels * tiles.width))
 

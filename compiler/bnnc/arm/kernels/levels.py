@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from tvm import tirx
@@ -13,13 +14,22 @@ from bnnc.ir.op import Array
 
 MAX_COMPARED_CUTS = 16  # more cuts are searched
 
-VectorStep = Callable[[Expr, Expr, int], Expr]  # (int32 values, first channel, lanes) -> int32 levels
-ScalarStep = Callable[[Expr, Expr], Expr]  # (int32 value, channel) -> int32 level
+
+@dataclass(frozen=True)
+class Spot:
+    """An element of the result: a pixel's number and a channel; of a vector the first one."""
+
+    pixel: Expr
+    channel: Expr
 
 
-def padded(row: Array, fill: int, capacity: int) -> Array:
-    """One number a channel as int32 (capacity,), filled up with `fill`."""
-    result = np.full(capacity, fill, np.int32)
+VectorStep = Callable[[Expr, Spot, int], Expr]  # (int32 values, first of them, lanes) -> int32 values
+ScalarStep = Callable[[Expr, Spot], Expr]  # (int32 value, where) -> int32 value
+
+
+def padded(row: Array, fill: int, capacity: int, dtype: str = "int32") -> Array:
+    """One number a channel as (capacity,), filled up with `fill`."""
+    result = np.full(capacity, fill, dtype)
     result[: row.size] = row
     return result
 
@@ -30,7 +40,8 @@ def compared(kernel: Kernel, step: Threshold, capacity: int) -> VectorStep:
     cuts = [kernel.constant(padded(row, NO_CUT, capacity)) for row in step.cuts.T]
     jumps = [_jump(kernel, *rows, capacity) for rows in zip(step.jumps.T, step.cuts.T, strict=True)]
 
-    def levels(values: Expr, first: Expr, lanes: int) -> Expr:
+    def levels(values: Expr, spot: Spot, lanes: int) -> Expr:
+        first = spot.channel
         level = base.vector(first, lanes)
         for cut, jump in zip(cuts, jumps, strict=True):
             size = splat(jump, lanes) if isinstance(jump, int) else jump.vector(first, lanes)
@@ -59,7 +70,8 @@ def searched(kernel: Kernel, step: Threshold) -> ScalarStep:
     levels = np.pad(step.levels, ((0, 0), (0, size - 1 - n_cuts)), mode="edge")
     level_at = kernel.constant(levels.astype(np.int32))
 
-    def level(value: Expr, channel: Expr) -> Expr:
+    def level(value: Expr, spot: Spot) -> Expr:
+        channel = spot.channel
         passed = local("int32")
         passed.put(0, tirx.const(0, "int32"))
         for half in (1 << n for n in reversed(range(depth))):
@@ -76,7 +88,8 @@ def looked_up(kernel: Kernel, step: Table) -> ScalarStep:
     first_at = kernel.constant(step.first.astype(np.int32))
     table = kernel.constant(step.table.astype(step.elem.dtype))
 
-    def level(value: Expr, channel: Expr) -> Expr:
+    def level(value: Expr, spot: Spot) -> Expr:
+        channel = spot.channel
         offset = (cast("int64", value) - cast("int64", first_at[channel])) >> tirx.const(step.shift, "int64")
         last, zero = tirx.const(size - 1, "int64"), tirx.const(0, "int64")
         inside = tirx.max(tirx.min(offset, last), zero)
