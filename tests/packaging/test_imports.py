@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "frontends": {"errors", "ir"},
     "sim": {"errors", "ir"},
     "storage": {"ir"},
-    "passes": {"errors", "ir", "sim"},
+    "passes": {"errors", "ir", "sim", "storage"},
+    "plan": {"errors", "ir", "sim"},
     "schedule": {"errors", "ir", "sim", "passes"},
     "arm": {"errors", "ir", "sim", "storage", "passes", "schedule", "resources", "targets"},
     "hls": {"errors", "ir", "sim", "passes", "schedule", "resources"},
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "executors": {
         *("errors", "ir", "frontends", "sim", "passes", "schedule", "arm", "hls", "resources", "targets"),
     },
-    "commands": {"errors", "ir", "sim", "passes", "report", "executors"},
+    "commands": {"errors", "ir", "sim", "passes", "plan", "report", "executors"},
 }
 ONLY_IN = {
     "tvm": {"arm"},
@@ -38,6 +39,7 @@ ONLY_IN = {
     "onnxruntime": {"frontends", "passes", "executors"},
     "torch": set[str](),
     "click": {"cli", "commands"},
+    "matplotlib": {"plan"},
     "unicorn": {"arm", "executors"},
 }
 
