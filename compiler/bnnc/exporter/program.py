@@ -1,0 +1,187 @@
+"""Walks a torch program: what is constant is computed, the rest becomes nodes."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from onnx import ModelProto, TensorProto
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.fx import Node
+from torch.fx.node import map_arg
+
+from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.exporter import elementwise, layers, quantizers, shapes
+from bnnc.exporter.call import Call, Known, Signal, operator_name, where
+from bnnc.exporter.writer import Writer
+
+CONVERTERS = {**elementwise.CONVERTERS, **layers.CONVERTERS, **shapes.CONVERTERS, **quantizers.CONVERTERS}
+ONNX_TYPES = {torch.float32: TensorProto.FLOAT, torch.int64: TensorProto.INT64}
+
+
+def convert(program: ExportedProgram, name: str) -> ModelProto:
+    """The ONNX model of `program`, a network with one input and one output.
+
+    BnncError with all that cannot be written, each with the module that it stands in.
+    """
+    functional = program.run_decompositions({})
+    reader = _Reader(functional)
+    for node in functional.graph.nodes:
+        reader.read(node)
+    raise_all(reader.findings)
+    return reader.model(name)
+
+
+@dataclass
+class _Reader:
+    """What has been read so far: a value a node, and what is wrong."""
+
+    program: ExportedProgram
+    values: dict[Node, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    writer: Writer = field(default_factory=Writer)
+    source: Signal | None = None
+    result: Any = None
+
+    def read(self, node: Node) -> None:
+        """One node of the program; those behind a refused one are left out."""
+        match node.op:
+            case "placeholder":
+                self._placeholder(node)
+            case "call_function":
+                self._call(node)
+            case "get_attr":
+                self.values[node] = Known(_attribute(self.program, str(node.target)))
+            case "output":
+                self._output(node)
+
+    def _placeholder(self, node: Node) -> None:
+        program = self.program
+        spec = next(s for s in program.graph_signature.input_specs if s.arg.name == node.name)
+        if spec.kind == InputKind.USER_INPUT:
+            self._input(node)
+            return
+        assert spec.target is not None
+        tables: tuple[Any, ...] = (program.state_dict, program.constants)
+        value = next(table[spec.target] for table in tables if spec.target in table)
+        self.values[node] = Known(value.detach() if isinstance(value, Tensor) else value)
+
+    def _input(self, node: Node) -> None:
+        value = node.meta.get("val")
+        if not isinstance(value, Tensor):
+            self.values[node] = Known(value)
+            return
+        problem = ""
+        if self.source is not None:
+            problem = "is a second input; a network with one input is needed"
+        elif value.dtype != torch.float32:
+            problem = f"is {value.dtype}, not float32"
+        elif value.dim() < 2:
+            problem = f"has shape {tuple(value.shape)}; (batch, ..) is needed"
+        if problem:
+            self.findings.append(Finding(f"input {node.name!r}", problem))
+            return
+        name = self.writer.unique(node.name)
+        self.source = Signal(name, tuple(int(n) for n in value.shape))
+        self.values[node] = self.source
+
+    def _call(self, node: Node) -> None:
+        if node.target is operator.getitem:
+            self._item(node)
+            return
+        if any(argument not in self.values for argument in node.all_input_nodes):
+            return  # an operand has been refused; that finding is enough
+        args, kwargs = self._resolved(node.args), self._resolved(node.kwargs)
+        name = operator_name(node)
+        if not any(isinstance(self.values[argument], Signal) for argument in node.all_input_nodes):
+            self.values[node] = _computed(node, name, args, kwargs)
+            return
+        call = Call(node, _module(node), args, kwargs, self.writer)
+        if name not in CONVERTERS:
+            remedy = "write it with operators that docs/torch.md lists"
+            self.findings.append(Finding(where(call.module, name), "cannot be exported", remedy))
+            return
+        try:
+            self.values[node] = CONVERTERS[name](call)
+        except BnncError as error:
+            self.findings.extend(error.findings)
+
+    def _item(self, node: Node) -> None:
+        whole, index = node.args
+        assert isinstance(whole, Node) and isinstance(index, int)
+        if whole not in self.values:
+            return
+        value = self.values[whole]
+        if isinstance(value, Known):
+            self.values[node] = Known(value.value[index])
+        elif isinstance(value, list):
+            self.values[node] = value[index]
+        elif index == 0:
+            self.values[node] = value
+        else:
+            place = where(_module(whole), operator_name(whole))
+            self.findings.append(Finding(place, f"its result {index} cannot be exported"))
+
+    def _resolved(self, arguments: Any) -> Any:
+        return map_arg(arguments, lambda node: self.values[node])
+
+    def _output(self, node: Node) -> None:
+        results = list(node.all_input_nodes)
+        mutated = len(self.program.graph_signature.buffers_to_mutate)
+        if mutated:
+            what = "the network changes its buffers"
+            self.findings.append(Finding("", what, "export it in eval mode: module.eval()"))
+        if len(results) != 1 + mutated:
+            self.findings.append(Finding("", f"{len(results)} outputs; a network with one is needed"))
+        if not self.findings:
+            self.result = self.values.get(results[-1])
+
+    def model(self, name: str) -> ModelProto:
+        """The model behind the last node."""
+        result, source = self.result, self.source
+        if source is None or not isinstance(result, Signal) or result == source:
+            raise BnncError("the output does not depend on the network's input")
+        if result.dtype not in ONNX_TYPES:
+            raise BnncError(f"the output is {result.dtype}, not float32")
+        last = (result.name, list(result.shape[1:]), ONNX_TYPES[result.dtype])
+        return self.writer.model(name, (source.name, list(source.shape[1:])), last)
+
+
+def _computed(node: Node, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known:
+    """The value of an operator whose operands are all constant."""
+    if name == "aten._assert_tensor_metadata":
+        return Known(None)
+    plain_args, plain_kwargs = _plain(args), _plain(kwargs)
+    assert callable(node.target)
+    with torch.no_grad():
+        value = node.target(*plain_args, **plain_kwargs)
+    return Known(value, (name, plain_args) if name in quantizers.CONVERTERS else None)
+
+
+def _plain(value: Any) -> Any:
+    """Arguments with `Known` replaced by what it holds."""
+    if isinstance(value, Known):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (tuple, list)):
+        return type(value)(_plain(part) for part in value)
+    return value
+
+
+def _module(node: Node) -> str:
+    """The path of the innermost module that the node was traced in; "" for the network itself."""
+    stack = node.meta.get("nn_module_stack") or {}
+    path = str(list(stack.values())[-1][0]) if stack else ""
+    return path.partition("@")[0]
+
+
+def _attribute(program: ExportedProgram, path: str) -> Any:
+    value: Any = program.graph_module
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value

@@ -1,0 +1,37 @@
+"""Layers and quantizers of 1-bit and low-bit networks for torch, forward and backward as in the papers."""
+
+from __future__ import annotations
+
+from bnnc.nn.alphas import Alpha
+from bnnc.nn.binary import BinaryConv2d, BinaryLinear, penalty
+from bnnc.nn.layer import Layer
+from bnnc.nn.layout import ChannelShuffle, Duplicate
+from bnnc.nn.normalization import BatchNorm
+from bnnc.nn.quantizers import ActivationQuantizer, Quantizer, Sign, Step, residual_grid
+from bnnc.nn.real import QuantConv2d, QuantLinear
+from bnnc.nn.rescale import Rescale, Rescaled
+from bnnc.nn.values import Add, AveragePool2d, PReLU, RPReLU
+
+__all__ = [
+    "ActivationQuantizer",
+    "Add",
+    "Alpha",
+    "AveragePool2d",
+    "BatchNorm",
+    "BinaryConv2d",
+    "BinaryLinear",
+    "ChannelShuffle",
+    "Duplicate",
+    "Layer",
+    "PReLU",
+    "QuantConv2d",
+    "QuantLinear",
+    "Quantizer",
+    "RPReLU",
+    "Rescale",
+    "Rescaled",
+    "Sign",
+    "Step",
+    "penalty",
+    "residual_grid",
+]
