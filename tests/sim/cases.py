@@ -27,12 +27,14 @@ def packed(kind: Elem, shape: tuple[int, ...]) -> Pack:
     return Pack("x", integers(kind, shape))
 
 
-def assert_as_slow(op: Op, x: Array) -> Array:
-    """The simulator's answer on integers x (n, H, W, C), which has to be the slow definition's."""
-    operand = op.operands[0]
-    words = pack(x, operand.type.elem) if isinstance(operand, Pack) else x
-    actual = simulator.evaluate(op, words)
-    expected = np.stack([slow.evaluate(op, sample) for sample in words])
+def assert_as_slow(op: Op, *operands: Array) -> Array:
+    """The simulator's answer on integers (n, H, W, C), which has to be the slow definition's."""
+    stored = [
+        pack(x, source.type.elem) if isinstance(source, Pack) else x
+        for source, x in zip(op.operands, operands, strict=True)
+    ]
+    actual = simulator.evaluate(op, *stored)
+    expected = np.stack([slow.evaluate(op, *samples) for samples in zip(*stored, strict=True)])
     assert actual.dtype == expected.dtype
     np.testing.assert_array_equal(actual, expected)
     return actual

@@ -67,3 +67,9 @@ def test_weights_of_packed_convolutions_as_integers() -> None:
     bitwise = BitConv2d("n", packed(B1_PM, (2, 1, 33)), pack(ternary, TER), TER)
     np.testing.assert_array_equal(weight_values(xnor), signs)
     np.testing.assert_array_equal(weight_values(bitwise), ternary)
+
+
+def test_weights_of_groups_have_the_depth_of_a_group() -> None:
+    signs = random_values(np.random.default_rng(0), B1_PM, (6, 1, 1, 64))
+    grouped = XnorConv2d("n", packed(B1_PM, (2, 1, 192)), pack(signs, B1_PM)[:, :, :, 0], groups=3)
+    np.testing.assert_array_equal(weight_values(grouped), signs)

@@ -89,6 +89,37 @@ def test_groups(groups: int, window: tuple[Pair, Pair, Pads, Pair], pad_value: i
     assert_as_slow(op, random_values(rng, U8, (3, 5, 7, 6)))
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3])
+@pytest.mark.parametrize("words", [1, 2, 3])
+@pytest.mark.parametrize("pad_value", [0, -1, 1])
+def test_groups_of_whole_words(groups: int, words: int, pad_value: int) -> None:
+    """Packed and plain, b1_pm and planes: the same sums."""
+    rng, depth = np.random.default_rng(groups), 32 * words
+    size = (4, 5, groups * depth)
+    for value, weight in [(B1_PM, B1_PM), (TER, B1_PM), (B1_PM, TER), (TER, TER)]:
+        for kernel, *rest in WINDOWS[:4]:
+            x = random_values(rng, value, (2, *size))
+            weights = random_values(rng, weight, (2 * groups, *kernel, depth))
+            conv = Conv2d("n", integers(value, size), weights, weight, *rest, groups, pad_value)
+            plain = assert_as_slow(conv, x)
+            packed_weights = pack(weights, weight)
+            options = (*rest, pad_value, groups)
+            bitwise = BitConv2d("n", packed(value, size), packed_weights, weight, *options)
+            np.testing.assert_array_equal(assert_as_slow(bitwise, x), plain)
+            if value == weight == B1_PM:
+                xnor = XnorConv2d("n", packed(value, size), packed_weights[:, :, :, 0], *options)
+                np.testing.assert_array_equal(assert_as_slow(xnor, x), plain)
+
+
+@pytest.mark.parametrize("kind", ["u8", "i16", "b1_pm"])
+def test_one_weight_for_every_channel(kind: str) -> None:
+    """Depthwise: as many groups as channels."""
+    value, rng = elem(kind), np.random.default_rng(1)
+    x = random_values(rng, value, (2, 4, 5, 33))
+    weights = random_values(rng, B1_PM, (66, 3, 3, 1))
+    assert_as_slow(Conv2d("n", integers(value, (4, 5, 33)), weights, B1_PM, pads=(1,) * 4, groups=33), x)
+
+
 @pytest.mark.parametrize("value", ["u8", "i16", "i24"])
 def test_sums_beyond_the_integers_of_float32_are_exact(value: str) -> None:
     """i16 x i8 needs float64 products; extremes everywhere make the largest sums. i24 wraps around."""
