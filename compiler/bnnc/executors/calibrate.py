@@ -36,7 +36,7 @@ def calibrate(archive: Archive, data: Path) -> dict[str, Span]:
 def spans_of(graph: Graph, source: SourceExecutor, x: Array) -> dict[str, Span]:
     """The spans over float32 x (N, *input)."""
     names = [op.name for op in graph.ops if not isinstance(op, Input | Reshape)]
-    spans: dict[str, Span] = {}
+    spans = {graph.input.name: _joined(None, x, graph.input.name)}
     for part in _chunks(x):
         for name, values in source.values(part, names).items():
             if values.dtype.kind == "f":

@@ -13,7 +13,7 @@ def cut_between(model: ModelProto, start: str, end: str) -> ModelProto:
     """
     nodes, tensors = _needed(model.graph, start, end)
     inputs = [value for value in model.graph.input if value.name in tensors and value.name != start]
-    own = {value.name for value in inputs}
+    own = {value.name for value in inputs} - {tensor.name for tensor in model.graph.initializer}
     shapes_only = all(node.op_type == "Shape" for node in nodes if own.intersection(node.input))
     assert shapes_only, f"{end!r} does not depend on {start!r} alone"
     inputs.append(helper.make_tensor_value_info(start, TensorProto.FLOAT, None))

@@ -15,7 +15,7 @@ from bnnc.ir.source_ops import Elementwise
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 from bnnc.passes.chain import Chain, DomainValue
 from bnnc.passes.grid import last_discretizer
-from bnnc.passes.materialize import Materializer, first_pool, plain_scale, pool_root, scaling
+from bnnc.passes.materialize import Materializer, first_pool, plain_scale, scaling
 from bnnc.passes.quantizer import Quantized
 from bnnc.passes.ranges import reachable
 from bnnc.passes.value import Value, map_constants, settle
@@ -72,7 +72,7 @@ class Branches:
                 value, made = self.made.integers(value, value.chain[-1].name)
                 value = replace(value, root=made.op, chain=scaling(made.scale, value.chain[-1].name))
             else:
-                value = pool_root(value)
+                value = self.made.pool_root(value)
         return value
 
     def _in_one_unit(self, op: Op, a: Value, b: Value) -> tuple[Quantized, Quantized]:
@@ -110,7 +110,12 @@ class Branches:
             if _is_whole(ratio) and ratio.max() < 2**16:
                 return Quantized(_times(name, side.op, ratio), np.asarray(unit, np.float32))
             value = replace(value, root=side.op, chain=scaling(side.scale, name))
-        return self.made.on_grid(value, np.float32(unit), GRID_BITS, name)
+        return self.made.on_grid(value, np.float32(unit), self._bits(value, unit, name), name)
+
+    def _bits(self, value: Value, unit: float, name: str) -> int:
+        """16 where the value is known to fit, as streams are stored; else as many as there are."""
+        lo, hi = self.made.span(value, name)
+        return 16 if max(abs(lo), abs(hi)) < unit * 2**15 else GRID_BITS
 
 
 def _aligned(x: Quantized, y: Quantized) -> tuple[Quantized, Quantized] | None:

@@ -8,7 +8,7 @@ from bnnc.ir.edge_ops import ChannelsFirst, Reshape, ToFloat
 from bnnc.ir.op import Op
 from bnnc.passes.chain import DomainValue
 from bnnc.passes.grid import last_discretizer
-from bnnc.passes.materialize import Materializer, first_pool, pool_root, scaling
+from bnnc.passes.materialize import Materializer, first_pool, scaling
 from bnnc.passes.value import Value, settle
 
 
@@ -16,7 +16,7 @@ def finish(value: Value, made: Materializer, name: str) -> Op:
     """The source's own numbers: integers, then what the source applies behind its last layer."""
     value = settle(made.encoded(value))
     while first_pool(value.chain) is not None and last_discretizer(value.functions) < 0:
-        value = pool_root(value)
+        value = made.pool_root(value)
     last = last_discretizer(value.functions)
     if first_pool(value.chain) is not None or (last < 0 and _begins_with_domain(value)):
         value, read = made.integers(value, name)

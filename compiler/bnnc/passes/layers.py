@@ -15,7 +15,7 @@ from bnnc.ir.integer_ops import Conv2d, SumPool2d, Table, TopK
 from bnnc.ir.op import Array, Op
 from bnnc.passes.chain import Chain, evaluate_pairs
 from bnnc.passes.grid import domain_affine
-from bnnc.passes.materialize import Materializer, first_pool, pool_root, scaling
+from bnnc.passes.materialize import Materializer, first_pool, scaling
 from bnnc.passes.ranges import Range, reachable
 from bnnc.passes.value import Value, settle
 from bnnc.passes.weights import IntegerWeights, integer_weights
@@ -56,7 +56,7 @@ class Lowering:
         """Ranks integers in place of the real numbers they stand for."""
         value = settle(self.made.encoded(value))
         while first_pool(value.chain) is not None:
-            value = pool_root(value)
+            value = self.made.pool_root(value)
         if value.is_flat:
             raise op.refusal("ranks a map", "flatten it behind a dense layer")
         return TopK(op.name, _ranked(op, value.root, value.functions), op.k)

@@ -35,6 +35,7 @@ class Materializer:
     calibration: Calibration = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     _made: dict[tuple[Op, Links], Quantized] = field(default_factory=dict)
+    _pooled_roots: dict[tuple[Op, Links], Value] = field(default_factory=dict)
 
     def integers(self, value: Value, wanted_by: str) -> tuple[Value, Quantized]:
         """The value settled, and its integers; `wanted_by` names the layer that reads them."""
@@ -50,9 +51,18 @@ class Materializer:
             return value
         key = (value.root, value.chain)
         if key not in self._made:
-            self._made[key] = encode_chain(value.root, value.functions)
+            self._made[key] = encode_chain(value.root, self._calibrated(value.root, value.functions))
         made = self._made[key]
         return replace(value, root=made.op, chain=scaling(made.scale, value.root.name))
+
+    def _calibrated(self, x: Input, chain: Chain) -> Chain:
+        """The chain on a float input, rounded to 8 bits where calibration data tell how far it reaches."""
+        name = chain[-1].name if chain else x.name
+        if last_discretizer(chain) >= 0 or name not in self.calibration:
+            return chain
+        rounding, text = _over_range(x.name, *self.calibration[name], bits=8)
+        self.notes.append(Note(x.name, text))
+        return (*chain, rounding)
 
     def _integers(self, value: Value, wanted_by: str) -> Quantized:
         pool = first_pool(value.chain)
@@ -95,6 +105,14 @@ class Materializer:
             raise BnncError.at(f"node {wanted_by!r}", f"sums reach {high * count}, more than 32 bits")
         return Quantized(settled.root, scale)
 
+    def pool_root(self, value: Value) -> Value:
+        """The value with its first max pool done on the integers of its root, once for all that read it."""
+        key = (value.root, value.chain)
+        if key not in self._pooled_roots:
+            self._pooled_roots[key] = _pooled_root(value)
+        pooled = self._pooled_roots[key]
+        return replace(value, root=pooled.root, chain=pooled.chain)
+
     def _pooled(self, value: Value, pool: int, wanted_by: str) -> Quantized:
         """f(max(g(x))): max(f(g(x))) where f never decreases, and then codes are pooled; else x is."""
         before, after = value.chain[:pool], value.chain[pool + 1 :]
@@ -106,7 +124,7 @@ class Materializer:
             _, made = self.integers(replace(value, chain=before + after), wanted_by)
             if (made.scale > 0).all():
                 return Quantized(_max_pool(link, made.op), made.scale)
-        return self.integers(pool_root(value), wanted_by)[1]
+        return self.integers(self.pool_root(value), wanted_by)[1]
 
     def span(self, value: Value, wanted_by: str) -> Span:
         """Between which real numbers a value lies."""
@@ -128,18 +146,23 @@ class Materializer:
         """Real numbers as integers: 16 bits behind an input domain, else 8, over the range of the value."""
         chain = value.functions
         lo, hi = self.span(value, wanted_by)
-        bits = 16 if isinstance(chain[0], DomainValue) else 8
-        signed = lo < 0
-        levels = 2 ** (bits - 1) - 1 if signed else 2**bits - 1
-        scale = np.float32((max(abs(lo), abs(hi)) or 1) / levels)
-        made = quantize(value.root, (*chain, _rounding(wanted_by, scale, bits, signed)))
+        rounding, text = _over_range(wanted_by, lo, hi, 16 if isinstance(chain[0], DomainValue) else 8)
+        made = quantize(value.root, (*chain, rounding))
         assert made is not None
-        kind = f"{'i' if signed else 'u'}{bits}"
-        text = f"real input in [{lo:.6g}, {hi:.6g}] quantized to {kind}, step {scale:.6g}"
         if isinstance(chain[0], DomainValue):
             text += "; a domain of one scale, with the padding among its codes, would be exact"
         self.notes.append(Note(wanted_by, text))
         return made
+
+
+def _over_range(wanted_by: str, lo: float, hi: float, bits: int) -> tuple[src.Quant, str]:
+    """Rounding of real numbers from lo to hi to so many bits, and what a note says of it."""
+    signed = lo < 0
+    levels = 2 ** (bits - 1) - 1 if signed else 2**bits - 1
+    unit = np.float32((max(abs(lo), abs(hi)) or 1) / levels)
+    kind = f"{'i' if signed else 'u'}{bits}"
+    text = f"real input in [{lo:.6g}, {hi:.6g}] quantized to {kind}, step {unit:.6g}"
+    return _rounding(wanted_by, unit, bits, signed), text
 
 
 def _rounding(wanted_by: str, unit: np.float32, bits: int, signed: bool) -> src.Quant:
@@ -188,7 +211,7 @@ def plain_scale(chain: Chain) -> Array | None:
     return factor
 
 
-def pool_root(value: Value) -> Value:
+def _pooled_root(value: Value) -> Value:
     """The value with its first max pool done on the integers of its root.
 
     That is right where the chain before it never decreases. Channels where it never increases are turned

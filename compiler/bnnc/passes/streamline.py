@@ -19,7 +19,7 @@ from bnnc.passes.encode import encode_domain
 from bnnc.passes.finish import finish
 from bnnc.passes.grid import last_discretizer
 from bnnc.passes.layers import Lowering
-from bnnc.passes.materialize import Materializer, first_pool, is_wide, pool_root
+from bnnc.passes.materialize import Materializer, first_pool, is_wide
 from bnnc.passes.spans import Calibration
 from bnnc.passes.value import Value, append, reshape, settle, transpose
 
@@ -165,4 +165,4 @@ class _Walk:
         small = value.root.type.elem.bits <= 8 and first_pool(value.chain) is None
         rises = direction(value.functions, value.root.type.shape[-1])
         ready = small and bool((rises == 1).all()) and last_discretizer(value.functions) < 0
-        return pool_root(waiting) if ready else waiting
+        return self.made.pool_root(waiting) if ready else waiting

@@ -9,11 +9,12 @@ import numpy as np
 from bnnc.ir.op import Array
 
 MAX_WEIGHT = 127
+INT16 = np.iinfo(np.int16)
 
 
 @dataclass(frozen=True)
 class IntegerWeights:
-    """weight = codes * scale; codes int8 (O, ..), scale float32 () or (O,).
+    """weight = codes * scale; codes int8 (O, ..), int16 from wider quantizers; scale float32 () or (O,).
 
     `note` says what rounding them cost, or is empty where they are exact.
     """
@@ -24,10 +25,12 @@ class IntegerWeights:
 
 
 def integer_weights(weights: Array, scale: Array) -> IntegerWeights:
-    """Weights (O, ..), real numbers or a quantizer's codes, times `scale` (() or (O,)), in 8 bits."""
+    """Weights (O, ..), a quantizer's codes or real numbers in 8 bits, times `scale` (() or (O,))."""
     if np.issubdtype(weights.dtype, np.integer):
         if weights.min() >= -MAX_WEIGHT - 1 and weights.max() <= MAX_WEIGHT:
             return IntegerWeights(weights.astype(np.int8), scale)
+        if weights.min() >= INT16.min and weights.max() <= INT16.max:
+            return IntegerWeights(weights.astype(np.int16), scale)
         weights = weights.astype(np.float32)
     exact = _on_grid(weights)
     if exact is None:
