@@ -65,7 +65,7 @@ def _report(ctx: click.Context, *findings: str) -> NoReturn:
 def cli() -> None:
     """Take a trained 1-bit or low-bit network from ONNX to an ARM program or an HLS project, bit for bit.
 
-    MODEL is an .onnx, .onnx.gz or .bnnc file, DIR a folder that `bnnc compile` made.
+    MODEL is an .onnx, .onnx.gz, .pt2 (torch.export) or .bnnc file, DIR a folder that `bnnc compile` made.
     """
 
 

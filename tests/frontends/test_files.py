@@ -139,7 +139,7 @@ def test_a_folder_is_no_data_file(tmp_path: Path) -> None:
             "FILE: not a gzip file, or it is truncated",
         ),
         ("m.bnnc", b"hello", "FILE: not a .bnnc archive"),
-        ("m.pth", b"hello", "FILE: not a model by its name; give a .onnx, .onnx.gz or .bnnc file"),
+        ("m.pth", b"hello", "FILE: not a model by its name; give a .onnx, .onnx.gz, .pt2 or .bnnc file"),
     ],
 )
 def test_what_is_no_model_is_refused(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -183,6 +183,35 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     assert _error(tmp_path / "gone.onnx") == "FILE: no such file"
     assert _error(tmp_path) == "FILE: is a folder, not a model"
+
+
+def test_torch_programs_are_read(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed (extra `torch`)")
+    network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU())
+    x = torch.randn(2, 4)
+    path = tmp_path / "net.pt2"
+    torch.export.save(torch.export.export(network.eval(), (x,)), path)
+    archive = load_model(path)
+    assert [op.mnemonic() for op in archive.graph.ops] == ["input", "dense", "add", "relu"]
+    assert archive.graph.name == "net"
+    with torch.no_grad():
+        expected = network(x).numpy()
+    # torch and onnxruntime add the products of a float layer in orders of their own
+    assert np.allclose(SourceExecutor(archive.onnx).run(x.numpy()), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_damaged_torch_program_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed (extra `torch`)")
+    path = tmp_path / "net.pt2"
+    path.write_bytes(b"hello")
+    assert _error(path) == "FILE: this is no .pt2 file, or it is truncated"
+
+
+def test_torch_programs_need_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    path = tmp_path / "net.pt2"
+    path.write_bytes(b"")
+    assert _error(path) == "FILE: torch, which reads it, is not installed; pip install 'bnnc[torch]'"
 
 
 def test_every_finding_names_the_file(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "resources": set[str](),
     "targets": {"errors"},
     "ir": {"errors"},
-    "frontends": {"errors", "ir"},
+    "frontends": {"errors", "ir", "exporter"},
     "sim": {"errors", "ir"},
     "storage": {"ir"},
     "passes": {"errors", "ir", "sim", "storage"},
