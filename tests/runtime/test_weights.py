@@ -1,4 +1,4 @@
-"""The decoder of weights of the C runtime, under sanitizers where there are any: Python's blobs, hostile ones."""
+"""The C decoder of weights, under sanitizers where there are any: blobs of Python, and hostile ones."""
 
 from __future__ import annotations
 

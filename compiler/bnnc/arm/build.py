@@ -8,11 +8,13 @@ from pathlib import Path
 
 from bnnc.arm.layout import Layout, lay_out
 from bnnc.arm.project import Golden, Project, object_of, project, write_sources
+from bnnc.arm.stored import StoredLayer, store_constants
 from bnnc.arm.toolchain import Toolchain, cross_toolchain, native_toolchain
 from bnnc.errors import BnncError
 from bnnc.ir.graph import Graph
 from bnnc.schedule.memory import plan
 from bnnc.schedule.stages import Stage, stages
+from bnnc.storage.layer import Part
 from bnnc.targets import Target
 
 __all__ = ["Built", "Golden", "build"]
@@ -20,16 +22,23 @@ __all__ = ["Built", "Golden", "build"]
 
 @dataclass(frozen=True)
 class Kernels:
-    """Compiled stages: one object file; constants and scratch bytes of every stage, in their order."""
+    """Compiled stages: one object file; constants and scratch bytes of every stage, in their order.
+
+    `parts` are the arrays among the constants, if they are known.
+    """
 
     object_file: bytes
     constants: tuple[bytes, ...]
     scratch_bytes: tuple[int, ...]
+    parts: tuple[tuple[Part, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class Built:
-    """What was built. `library` is loaded in-process (host only); `program` is the executable."""
+    """What was built. `library` is loaded in-process (host only); `program` is the executable.
+
+    `layers` says how constants are stored, where they are compressed.
+    """
 
     name: str
     program: str
@@ -37,10 +46,11 @@ class Built:
     library: str
     arena_bytes: int
     weight_bytes: int
+    layers: tuple[StoredLayer, ...] = ()
 
 
-def build(graph: Graph, target: Target, out: Path, golden: Golden) -> Built:
-    """Fill the empty folder `out`. The same input gives the same bytes.
+def build(graph: Graph, target: Target, out: Path, golden: Golden, compress: str = "none") -> Built:
+    """Fill the empty folder `out`. The same input gives the same bytes. `compress`: none or huffman.
 
     Raises BnncError when there is no golden sample or no compiler, before anything costly is done.
     """
@@ -48,7 +58,7 @@ def build(graph: Graph, target: Target, out: Path, golden: Golden) -> Built:
         raise BnncError.at("", "no sample for the program's self-test", "give at least one")
     tools = toolchain(target)
     steps = program_stages(graph)
-    return assemble(graph, steps, compile_kernels(steps, target), target, tools, golden, out)
+    return assemble(graph, steps, compile_kernels(steps, target), target, tools, golden, out, compress)
 
 
 def toolchain(target: Target) -> Toolchain:
@@ -71,6 +81,7 @@ def compile_kernels(steps: Sequence[Stage], target: Target) -> Kernels:
         done.object_file,
         tuple(function.constants for function in done.functions),
         tuple(function.scratch_bytes for function in done.functions),
+        tuple(function.parts for function in done.functions),
     )
 
 
@@ -82,14 +93,16 @@ def assemble(
     tools: Toolchain,
     golden: Golden,
     out: Path,
+    compress: str = "none",
 ) -> Built:
     """Write the sources beside the kernels, compile and link them."""
-    files = project(graph)
-    layout = lay_out(graph, steps, plan(steps, kernels.scratch_bytes), kernels.constants)
+    files = project(graph, compress)
+    stored = store_constants(steps, kernels.constants, kernels.parts, compress)
+    layout = lay_out(graph, steps, plan(steps, kernels.scratch_bytes), stored)
     (out / files.kernels).write_bytes(kernels.object_file)
-    write_sources(graph, layout, golden, tools, out)
+    write_sources(graph, layout, golden, tools, out, files)
     library = _compile_and_link(files, target, tools, out)
-    return _built(files, layout, library)
+    return replace(_built(files, layout, library), layers=stored.layers)
 
 
 def _compile_and_link(files: Project, target: Target, tools: Toolchain, out: Path) -> str:

@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bnnc.arm.stored import Blob, Storage
 from bnnc.ir.graph import Graph
 from bnnc.ir.parts import core_input, core_result
-from bnnc.schedule.memory import ALIGNMENT, MemoryPlan, aligned
+from bnnc.schedule.memory import MemoryPlan, aligned
 from bnnc.schedule.stages import Stage, storage
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a kernel. `x`, `y`, `scratch` are offsets into the arena, `constants` into the weights."""
+    """A call of a kernel. `inputs`, `y`, `scratch` are offsets into the arena, `constants` into the weights.
+
+    Where the constants `are_decoded`, into the memory that weights are decoded to.
+    """
 
     function: str
     label: str
-    x: int
+    inputs: tuple[int, ...]
     y: int
     scratch: int
     constants: int
+    are_decoded: bool
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Offsets into the arena, multiples of ALIGNMENT. `test_output` is where the self-test puts integers."""
+    """Offsets into the arena, multiples of ALIGNMENT. `test_output` is where the self-test puts integers.
+
+    `blobs` are the coded constants among the weights, which are decoded to `decoded_bytes` of memory.
+    """
 
     calls: tuple[Call, ...]
     input: int
@@ -33,19 +41,35 @@ class Layout:
     test_output: int
     arena_bytes: int
     weights: bytes
+    blobs: tuple[Blob, ...] = ()
+    decoded_bytes: int = 0
+
+    @property
+    def arities(self) -> list[int]:
+        """How many inputs kernels have, each number once."""
+        return sorted({len(call.inputs) for call in self.calls})
 
 
-def lay_out(graph: Graph, stages: Sequence[Stage], plan: MemoryPlan, constants: Sequence[bytes]) -> Layout:
+def lay_out(graph: Graph, stages: Sequence[Stage], plan: MemoryPlan, constants: Storage) -> Layout:
     """Behind the planned values come codes and raw integers, copied so that kernels find them aligned."""
     source, result = core_input(graph), core_result(graph)
-    weights, starts = _join(constants)
     start = aligned(plan.arena_bytes)
     output = start + aligned(source.type.n_bytes)
     offsets = {**plan.offsets, result: output, source: start}
     test_output = output + aligned(result.type.n_bytes)
     calls = tuple(
-        Call(stage.name, label(stage), offsets[stage.inputs[0]], offsets[stage.result], scratch, first)
-        for stage, scratch, first in zip(stages, plan.scratch, starts, strict=True)
+        Call(
+            stage.name,
+            label(stage),
+            tuple(offsets[value] for value in stage.inputs),
+            offsets[stage.result],
+            scratch,
+            first,
+            are_decoded,
+        )
+        for stage, scratch, first, are_decoded in zip(
+            stages, plan.scratch, constants.offsets, constants.coded, strict=True
+        )
     )
     return Layout(
         calls,
@@ -53,20 +77,12 @@ def lay_out(graph: Graph, stages: Sequence[Stage], plan: MemoryPlan, constants: 
         offsets[storage(result)],
         test_output,
         test_output + aligned(result.type.n_bytes),
-        weights,
+        constants.weights,
+        constants.blobs,
+        constants.decoded_bytes,
     )
 
 
 def label(stage: Stage) -> str:
     """The operations of a stage and the node that it comes from: `xnor_conv2d, threshold, pack: 'fc1'`."""
     return f"{', '.join(op.mnemonic() for op in stage.ops)}: {stage.head.name!r}"
-
-
-def _join(parts: Sequence[bytes]) -> tuple[bytes, list[int]]:
-    """All parts in one, each aligned, and where each starts. Never empty: C has no empty objects."""
-    joined, starts = bytearray(), []
-    for part in parts:
-        joined.extend(bytes(aligned(len(joined)) - len(joined)))
-        starts.append(len(joined))
-        joined.extend(part)
-    return bytes(joined) or bytes(ALIGNMENT), starts

@@ -23,6 +23,7 @@ from bnnc.resources import resource, templates
 from bnnc.schedule.memory import ALIGNMENT
 
 RUNTIME = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_main.c", "bnnc_model.h", "bnnc_npy.c", "bnnc_npy.h")
+DECODER = ("bnnc_weights.c", "bnnc_weights.h")  # in programs whose weights are compressed
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Model:
     has_domain: bool
     rejects: bool
     n_golden: int
+    loads: bool
 
     @property
     def macro(self) -> str:
@@ -66,11 +68,15 @@ class Model:
 
 @dataclass(frozen=True)
 class Project:
-    """Sources of a program in its folder: those of the `library`, and what the entry `program` adds."""
+    """Sources of a program in its folder: those of the `library`, and what the entry `program` adds.
+
+    `loads`: weights are compressed, and the library has a function that decodes them.
+    """
 
     name: str
     library: tuple[str, ...]
     program: tuple[str, ...]
+    loads: bool
 
     @property
     def kernels(self) -> str:
@@ -78,29 +84,32 @@ class Project:
         return f"{self.name}_kernels.o"
 
 
-def project(graph: Graph) -> Project:
+def project(graph: Graph, compress: str = "none") -> Project:
     """The names of the sources (compiled) and of the kernels' object file."""
-    name = identifier(graph.name)
+    name, loads = identifier(graph.name), compress != "none"
     own = tuple(f"{name}{part}" for part in (".c", "_edge.c", "_self_test.c", "_weights.S"))
     return Project(
         name,
-        (*own, "runtime/bnnc_edge.c"),
+        (*own, "runtime/bnnc_edge.c", *(["runtime/bnnc_weights.c"] if loads else [])),
         (f"{name}_program.c", "runtime/bnnc_main.c", "runtime/bnnc_npy.c"),
+        loads,
     )
 
 
-def write_sources(graph: Graph, layout: Layout, golden: Golden, tools: Toolchain, folder: Path) -> None:
+def write_sources(
+    graph: Graph, layout: Layout, golden: Golden, tools: Toolchain, folder: Path, files: Project
+) -> None:
     """Everything but the object file of the kernels."""
-    model = describe(graph, layout, golden)
+    model = describe(graph, layout, golden, files.loads)
     (folder / "weights.bin").write_bytes(layout.weights)
     (folder / "runtime").mkdir()
-    for file in RUNTIME:
+    for file in (*RUNTIME, *(DECODER if files.loads else ())):
         shutil.copyfile(resource("bnnc.runtime", file), folder / "runtime" / file)
-    for file, template, values in _files(graph, model, layout, golden, tools):
+    for file, template, values in _files(graph, model, layout, golden, tools, files):
         (folder / file).write_text(_render(template, {"m": model, **values}), encoding="utf-8")
 
 
-def describe(graph: Graph, layout: Layout, golden: Golden) -> Model:
+def describe(graph: Graph, layout: Layout, golden: Golden, loads: bool = False) -> Model:
     """The facts of a graph."""
     source, result, output = core_input(graph), core_result(graph), graph.result.type
     return Model(
@@ -124,6 +133,7 @@ def describe(graph: Graph, layout: Layout, golden: Golden) -> Model:
         has_domain=source.values.size > 0,
         rejects=source.reject.size > 0,
         n_golden=len(golden.codes),
+        loads=loads,
     )
 
 
@@ -133,7 +143,7 @@ def c_type(elem: Elem) -> str:
 
 
 def _files(
-    graph: Graph, model: Model, layout: Layout, golden: Golden, tools: Toolchain
+    graph: Graph, model: Model, layout: Layout, golden: Golden, tools: Toolchain, files: Project
 ) -> list[tuple[str, str, Mapping[str, object]]]:
     """(file, template, values) of everything that is generated."""
     name, n = model.name, len(golden.codes)
@@ -162,7 +172,7 @@ def _files(
         (f"{name}_self_test.c", "self_test.c.j2", samples),
         (f"{name}_weights.S", "weights.S.j2", {"digest": hashlib.sha256(layout.weights).hexdigest()}),
         (f"{name}_program.c", "program.c.j2", program),
-        ("Makefile", "Makefile.j2", _make_values(graph, tools)),
+        ("Makefile", "Makefile.j2", _make_values(files, tools)),
     ]
 
 
@@ -194,8 +204,7 @@ def _domain(model: Model) -> str:
     return codes + (" but 0" if model.code_step == 2 else "")
 
 
-def _make_values(graph: Graph, tools: Toolchain) -> dict[str, object]:
-    files = project(graph)
+def _make_values(files: Project, tools: Toolchain) -> dict[str, object]:
     return {
         "cc": tools.shown_cc,
         "ar": tools.shown_ar,

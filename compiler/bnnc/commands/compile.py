@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from bnnc.executors.verify import Verdict
 
 DEFAULT_SAMPLES = 4
+COMPRESSIONS = ("none", "huffman")
 
 
 @click.command("compile")
@@ -23,6 +25,12 @@ DEFAULT_SAMPLES = 4
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="A new folder."
 )
 @click.option("--cpu", metavar="NAME", help="The processor; for arm cortex-a72 unless told.")
+@click.option(
+    "--compress",
+    type=click.Choice(COMPRESSIONS),
+    default="none",
+    help="How weights are stored: none, or Huffman-coded and decoded when the program starts.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not run what was made.")
 @click.option("--force", is_flag=True, help="Replace what an earlier compile made in DIR.")
 @click.option(
@@ -44,6 +52,7 @@ def command(
     kind: str,
     output: Path,
     cpu: str | None,
+    compress: str,
     no_verify: bool,
     force: bool,
     samples: int | None,
@@ -59,7 +68,7 @@ def command(
     from bnnc.executors.registry import build_target
     from bnnc.executors.samples import choose_samples
 
-    target = build_target(kind, cpu)
+    target = build_target(kind, cpu, compress)
     opened = open_network(path, domain, calibrate)
     with new_folder(output, force) as folder:
         x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)
@@ -82,5 +91,13 @@ def _summarize(manifest: Manifest, verdicts: tuple[Verdict, ...], output: Path, 
     width = max((len(verdict.title) for verdict in verdicts), default=0)
     for verdict in verdicts:
         click.echo(f"  {verdict.title:<{width}} {verdict.samples} samples: {verdict.comparison}")
+    if stored := manifest.details.get("layers"):
+        click.echo(f"  {_stored(stored)}")
     for note in manifest.notes:
         click.echo(f"note: {note}")
+
+
+def _stored(layers: Sequence[dict[str, Any]]) -> str:
+    before, after = (sum(layer[key] for layer in layers) for key in ("n_bytes", "stored_bytes"))
+    share = f"{100 * after / before:.1f} %" if before else "nothing"
+    return f"constants: {after:,} bytes stored for {before:,} ({share}); `bnnc inspect` lists the layers"

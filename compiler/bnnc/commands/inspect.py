@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bnnc.report.layers import Layer
 
 COLUMNS = ("name", "op", "bits", "shape", "MACs", "weight bytes", "table bytes", "lowered")
+STORED_COLUMNS = ("name", "bytes", "stored", "share", "arrays stored as")
 
 
 @click.command("inspect")
@@ -55,7 +56,14 @@ def _description(opened: Network, found: tuple[Layer, ...]) -> dict[str, Any]:
         "layers": [asdict(layer) for layer in found],
         "totals": _totals(found),
         "notes": [str(note) for note in opened.graph.notes],
+        **({"stored": _stored(opened)} if _stored(opened) else {}),
     }
+
+
+def _stored(opened: Network) -> list[dict[str, Any]]:
+    """How the constants of a compressed program are stored, layer by layer."""
+    found: list[dict[str, Any]] = opened.manifest.details.get("layers", []) if opened.manifest else []
+    return found
 
 
 def _totals(found: tuple[Layer, ...]) -> dict[str, int]:
@@ -72,6 +80,8 @@ def _print_table(opened: Network, found: tuple[Layer, ...]) -> None:
     total = _totals(found)
     rows.append(("total", "", "", "", total["macs"], total["weight_bytes"], total["table_bytes"], ""))
     print_table(COLUMNS, rows, opened.graph.name)
+    if _stored(opened):
+        print_table(STORED_COLUMNS, [_stored_row(layer) for layer in _stored(opened)], "stored constants")
     for end, signature in zip(("input", "output"), signatures(opened.graph), strict=True):
         click.echo(f"{end}: {signature}")
     for note in opened.graph.notes:
@@ -86,3 +96,8 @@ def _row(layer: Layer) -> tuple[object, ...]:
     shape = "x".join(map(str, layer.shape))
     sizes = (layer.macs, layer.weight_bytes, layer.table_bytes)
     return (layer.name, layer.op, shown, shape, *sizes, layer.lowered)
+
+
+def _stored_row(layer: dict[str, Any]) -> tuple[object, ...]:
+    share = f"{100 * layer['stored_bytes'] / layer['n_bytes']:.1f} %"
+    return (layer["name"], layer["n_bytes"], layer["stored_bytes"], share, ", ".join(layer["forms"]))

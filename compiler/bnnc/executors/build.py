@@ -37,7 +37,8 @@ def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | N
     from bnnc.arm import build as arm
     from bnnc.arm.project import Golden
 
-    return asdict(arm.build(graph, target.processor, folder, Golden(*golden)))
+    built = asdict(arm.build(graph, target.processor, folder, Golden(*golden), target.compress))
+    return {key: value for key, value in built.items() if value != ()}
 
 
 def check_buildable(graph: Graph, target: BuildTarget) -> None:

@@ -62,12 +62,16 @@ class HostExecutor:
 
     @cached_property
     def _library(self) -> ctypes.CDLL:
-        path = self.folder / f"lib{identifier(self.graph.name)}.so"
+        name = identifier(self.graph.name)
+        path = self.folder / f"lib{name}.so"
         try:
-            return ctypes.CDLL(str(path.resolve()))
+            library = ctypes.CDLL(str(path.resolve()))
         except OSError as error:
             what = f"cannot be loaded ({error})"
             raise BnncError.at(str(path), what, "compile it again on this machine") from error
+        if hasattr(library, f"{name}_load") and library[f"{name}_load"]() != 0:
+            raise BnncError.at(str(path), "its weights are damaged", "compile it again")
+        return library
 
     @property
     def _run(self) -> Callable[[int, int, int], int]:

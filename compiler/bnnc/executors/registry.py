@@ -35,10 +35,11 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class BuildTarget:
-    """What to build for: `processor` is None for hls."""
+    """What to build for: `processor` is None for hls. `compress`: none or huffman."""
 
     kind: str
     processor: Target | None = None
+    compress: str = "none"
 
     @property
     def cpu(self) -> str:
@@ -46,13 +47,16 @@ class BuildTarget:
         return self.processor.name if self.processor else ""
 
 
-def build_target(kind: str, cpu: str | None = None) -> BuildTarget:
+def build_target(kind: str, cpu: str | None = None, compress: str = "none") -> BuildTarget:
     """The target of that name; BnncError with what there is when there is no such target or CPU."""
     match kind:
         case "arm" | "host":
-            return BuildTarget(kind, target(kind, cpu))
+            return BuildTarget(kind, target(kind, cpu), compress)
         case "hls" if cpu:
             raise BnncError.at("target hls", f"it has no CPU {cpu!r}", "leave --cpu out")
+        case "hls" if compress != "none":
+            what = f"it has no weights to load, and nothing of --compress {compress}"
+            raise BnncError.at("target hls", what, "leave --compress out")
         case "hls":
             return BuildTarget(kind)
         case _:

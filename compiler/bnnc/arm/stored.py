@@ -1,0 +1,98 @@
+"""How the constants of a program are stored: as kernels read them, or coded and decoded when it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bnnc.ir.integer_ops import Conv2d
+from bnnc.ir.op import Array
+from bnnc.ir.packed_ops import BitConv2d, XnorConv2d
+from bnnc.schedule.memory import ALIGNMENT, aligned
+from bnnc.schedule.stages import Stage
+from bnnc.sim.bits import weight_values
+from bnnc.storage.layer import Part, Stored, store
+from bnnc.storage.panels import kernel_symbols
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Coded constants: `bytes` from `start` in the weights, `n_bytes` from `at` in the decoded memory."""
+
+    start: int
+    bytes: int
+    at: int
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """What a layer takes: constants of `n_bytes` in `stored_bytes`. `forms` are those of its arrays."""
+
+    name: str
+    n_bytes: int
+    stored_bytes: int
+    forms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The read-only bytes of a program, and where each stage finds its constants.
+
+    `offsets` count in the weights, or where `coded` says so in the decoded memory.
+    """
+
+    weights: bytes
+    offsets: tuple[int, ...]
+    coded: tuple[bool, ...]
+    blobs: tuple[Blob, ...]
+    decoded_bytes: int
+    layers: tuple[StoredLayer, ...]
+
+
+def store_constants(
+    stages: Sequence[Stage], constants: Sequence[bytes], parts: Sequence[Sequence[Part]], compress: str
+) -> Storage:
+    """The constants of all stages one after another; `parts` are the arrays of each, if they are known."""
+    if compress == "none":
+        return _join([Stored(memory, len(memory), ()) for memory in constants], ())
+    known = parts or [((0, len(memory)),) for memory in constants]
+    stored = [
+        store(memory, arrays, binary_kernels(stage))
+        for stage, memory, arrays in zip(stages, constants, known, strict=True)
+    ]
+    layers = tuple(
+        StoredLayer(stage.head.name, s.n_bytes, len(s.data), s.forms)
+        for stage, s in zip(stages, stored, strict=True)
+        if s.n_bytes
+    )
+    return _join(stored, layers)
+
+
+def binary_kernels(stage: Stage) -> Array | None:
+    """The 3x3 kernels of one bit a weight that a stage begins with, as symbols uint16 (O, I)."""
+    match stage.head:
+        case XnorConv2d(kernel=(3, 3)) as conv:
+            return kernel_symbols(weight_values(conv))
+        case BitConv2d(kernel=(3, 3)) as conv if conv.weight_elem.bits == 1:
+            return kernel_symbols(weight_values(conv))
+        case Conv2d(kernel=(3, 3)) as conv if conv.weight_elem.bits == 1:
+            return kernel_symbols(conv.weights)
+        case _:
+            return None
+
+
+def _join(stored: Sequence[Stored], layers: tuple[StoredLayer, ...]) -> Storage:
+    """What kernels read is aligned; blobs may start anywhere. Never empty: C has no empty objects."""
+    weights, offsets, blobs, at = bytearray(), list[int](), list[Blob](), 0
+    for layer in stored:
+        if layer.is_coded:
+            blobs.append(Blob(len(weights), len(layer.data), at, layer.n_bytes))
+            offsets.append(at)
+            at += aligned(layer.n_bytes)
+        else:
+            weights.extend(bytes(aligned(len(weights)) - len(weights)))
+            offsets.append(len(weights))
+        weights.extend(layer.data)
+    coded = tuple(layer.is_coded for layer in stored)
+    return Storage(bytes(weights) or bytes(ALIGNMENT), tuple(offsets), coded, tuple(blobs), at, layers)
