@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.dags import random_dag
 from tests.graphs import random_graph
 
 from bnnc.errors import BnncError
@@ -12,7 +13,8 @@ from bnnc.ir.graph import Graph, Level, Note
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Op
 from bnnc.ir.parts import core_input, core_result, tail
-from bnnc.ir.source_ops import Relu
+from bnnc.ir.source_ops import AddTensors, Relu
+from bnnc.ir.value_ops import AddMaps
 
 
 def chain(length: int) -> Graph:
@@ -23,8 +25,7 @@ def chain(length: int) -> Graph:
 
 
 def test_operands_come_before_users() -> None:
-    for seed in range(10):
-        graph = random_graph(seed)
+    for graph in (*(random_graph(seed) for seed in range(10)), *(random_dag(seed) for seed in range(10))):
         place = {op: i for i, op in enumerate(graph.ops)}
         assert len(place) == len(graph.ops)
         assert all(place[operand] < place[op] for op in graph.ops for operand in op.operands)
@@ -42,6 +43,24 @@ def test_users() -> None:
     for op, users in graph.users.items():
         assert all(op in user.operands for user in users)
     assert graph.users[graph.result] == ()
+
+
+def test_both_branches_have_their_users() -> None:
+    x = Input("x", (3, 2, 2))
+    branch = Relu("r", x)
+    graph = Graph("g", Level.SOURCE, AddTensors("a", x, branch))
+    assert graph.users == {x: (branch, graph.result), branch: (graph.result,), graph.result: ()}
+    doubled = Graph("g", Level.SOURCE, AddTensors("a", x, x))
+    assert doubled.users[x] == (doubled.result,)
+
+
+def test_rewriting_keeps_what_branches_share() -> None:
+    x = Relu("old", Input("x", (3, 2, 2)))
+    graph = Graph("g", Level.SOURCE, AddTensors("a", x, Relu("r", x)))
+    again = graph.rewrite(lambda op: Relu("new", *op.operands) if op.name == "old" else op)
+    assert [op.name for op in again.ops] == ["x", "new", "r", "a"]
+    first, second = again.result.operands
+    assert second.operands == (first,)
 
 
 def test_rewriting_nothing_keeps_every_operation() -> None:
@@ -68,11 +87,10 @@ def test_one_input() -> None:
 
 
 def test_parts_make_up_the_graph() -> None:
-    for seed in range(20):
-        graph = random_graph(seed)
+    for graph in (*(random_graph(seed) for seed in range(20)), *(random_dag(seed) for seed in range(20))):
         encoder, result = core_input(graph), core_result(graph)
         assert isinstance(encoder, EncodeInput)
-        assert not any(isinstance(op, Conv2d) for op in tail(graph))
+        assert not any(isinstance(op, Conv2d | AddMaps) for op in tail(graph))
         assert graph.ops[graph.ops.index(result) + 1 :] == tail(graph)
         assert np.issubdtype(result.type.elem.dtype, np.integer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,13 @@ from bnnc.ir.elem import B1_01, B1_PM, I8, I16, I32, TER, U8, elem
 from bnnc.ir.integer_ops import NO_CUT, Conv2d, MaxPool2d, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
+from bnnc.ir.sparse_ops import SparseDense
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 
 X = integers(I8, (4, 5, 6))
 BITS = packed(B1_PM, (4, 5, 33))
 FLOAT = Input("x", (3, 4, 5))
+ZERO = np.zeros(())
 
 
 def i32(values: object) -> Array:
@@ -40,6 +44,30 @@ def words(*shape: int) -> Array:
 
 def steps(base: object, cuts: object, jumps: object, kind: str = "i8") -> Threshold:
     return Threshold("n", integers(I32, (1, 1, 2)), i32(base), i32(cuts), i32(jumps), ONE, elem(kind))
+
+
+def u8(values: object) -> Array:
+    return np.array(values, np.uint8)
+
+
+def rescale(**changes: Any) -> Rescale:
+    """y = x in three channels, with other fields than these."""
+    nothing = i32([0] * 3)
+    fields: dict[str, Any] = {
+        "x": integers(I32, (2, 2, 3)), "pivot": nothing, "multiplier": i32([[1] * 3] * 2),
+        "offset": np.zeros((2, 3), np.int64), "shift": nothing, "scale": ONE,
+        "lo": -128, "hi": 127, "elem": I8,
+    }  # fmt: skip
+    return Rescale("n", **(fields | changes))
+
+
+def sparse(**changes: Any) -> SparseDense:
+    """Two rows of two and one entries over four columns, with other fields than these."""
+    fields: dict[str, Any] = {
+        "x": integers(I8, (1, 1, 4)), "rows": i32([0, 2, 3]), "gaps": u8([0, 2, 3]), "codes": u8([1, 2, 3]),
+        "table": np.arange(4, dtype=np.int16), "gap_bits": 2, "code_bits": 2,
+    }  # fmt: skip
+    return SparseDense("n", **(fields | changes))
 
 
 WRONG: dict[str, tuple[Callable[[], Op], str]] = {
@@ -81,6 +109,59 @@ WRONG: dict[str, tuple[Callable[[], Op], str]] = {
     "top of a map": (lambda: TopK("n", X, 1), "vector"),
     "top of none": (lambda: TopK("n", integers(I8, (1, 1, 3)), 0), "k = 0"),
     "top of more than there are": (lambda: TopK("n", integers(I8, (1, 1, 3)), 4), "k = 4"),
+    "rescale of floats": (lambda: rescale(x=FLOAT), "rescales integers"),
+    "rescale of other channels": (lambda: rescale(pivot=i32([0, 0])), "pivot is not"),
+    "rescale with one shift": (lambda: rescale(shift=i32([0])), "shift is not"),
+    "rescale with one line": (lambda: rescale(multiplier=i32([[1] * 3])), "multiplier is not"),
+    "rescale with other offsets": (lambda: rescale(offset=i32([[0] * 2] * 2)), "offset is not"),
+    "rescale by too much": (lambda: rescale(multiplier=i32([[1, 2, -(2**17)]] * 2)), "18 bits"),
+    "rescale by the smallest integer": (lambda: rescale(multiplier=i32([[-(2**31)] * 3] * 2)), "18 bits"),
+    "rescale from the smallest integer": (lambda: rescale(offset=np.full((2, 3), -(2**63))), "58 bits"),
+    "rescale from too far": (lambda: rescale(offset=np.full((2, 3), 2**58)), "58 bits"),
+    "rescale shifted back": (lambda: rescale(shift=i32([0, 0, -1])), "0..40"),
+    "rescale shifted away": (lambda: rescale(shift=i32([0, 41, 0])), "0..40"),
+    "rescale to nothing": (lambda: rescale(lo=5, hi=4), "clips to 5..4"),
+    "rescale out of the type": (lambda: rescale(hi=128), "does not hold"),
+    "rescale to signs": (lambda: rescale(lo=-1, hi=1, elem=B1_PM), "does not hold"),
+    "sum of other shapes": (lambda: AddMaps("n", X, integers(I8, (4, 5, 7)), I16), "adds"),
+    "sum of floats": (lambda: AddMaps("n", FLOAT, FLOAT, I16), "adds integers"),
+    "sum in floats": (lambda: AddMaps("n", X, X, elem("f32")), "holds no sums"),
+    "sum in 64 bits": (lambda: AddMaps("n", X, X, elem("i64")), "holds no sums"),
+    "sum of words": (lambda: AddMaps("n", BITS, BITS, I16), "plain tensor"),
+    "joining other sizes": (lambda: ConcatChannels("n", X, integers(I8, (4, 4, 6))), "joins maps"),
+    "joining other types": (lambda: ConcatChannels("n", X, integers(U8, (4, 5, 6))), "joins"),
+    "joining vectors": (lambda: ConcatChannels("n", integers(I8, (3,)), integers(I8, (3,))), "map"),
+    "no channels": (lambda: GatherChannels("n", X, i32([])), "does not have"),
+    "channels behind the last": (lambda: GatherChannels("n", X, i32([0, 6])), "does not have"),
+    "channels in front of the first": (lambda: GatherChannels("n", X, i32([-1])), "does not have"),
+    "sparse on floats": (lambda: sparse(x=Input("x", (1, 1, 4))), "at most 16 bits"),
+    "sparse on accumulators": (lambda: sparse(x=integers(I32, (1, 1, 4))), "at most 16 bits"),
+    "sparse on a vector": (lambda: sparse(x=integers(I8, (4,))), "map"),
+    "sparse with gaps that go back": (lambda: sparse(gaps=np.array([0, -1, 3], np.int8)), "int8"),
+    "sparse with long row pointers": (lambda: sparse(rows=np.array([0, 2, 3])), "int64"),
+    "sparse with wide gaps": (lambda: sparse(gap_bits=9), "gaps of 9 bits"),
+    "sparse without codes": (lambda: sparse(code_bits=0), "codes of 0 bits"),
+    "sparse without rows": (lambda: sparse(rows=i32([0])), "row pointers"),
+    "sparse from a later entry": (lambda: sparse(rows=i32([1, 2, 3])), "row pointers"),
+    "sparse rows that descend": (lambda: sparse(rows=i32([0, 2, 1, 3])), "row pointers"),
+    "sparse rows with entries left": (lambda: sparse(rows=i32([0, 1, 2])), "row pointers"),
+    "sparse with a gap less": (lambda: sparse(codes=u8([1, 1])), "as many gaps as codes"),
+    "sparse with a short table": (lambda: sparse(table=np.zeros(3, np.int16)), "table of"),
+    "sparse with a larger gap": (lambda: sparse(gaps=u8([0, 4, 0])), "a gap of more bits"),
+    "sparse with a larger code": (lambda: sparse(codes=u8([0, 4, 0])), "a code of more bits"),
+    "sparse beyond the last column": (lambda: sparse(gaps=u8([3, 0, 0])), "a column that"),
+    "xnor in groups of half words": (
+        lambda: XnorConv2d("n", packed(B1_PM, (1, 1, 96)), words(2, 1, 1, 2), groups=2), "whole words"),
+    "xnor of odd outputs": (
+        lambda: XnorConv2d("n", packed(B1_PM, (1, 1, 64)), words(3, 1, 1, 1), groups=2), "3 outputs in 2"),
+    "bit conv with the words of all groups": (
+        lambda: BitConv2d("n", packed(TER, (1, 1, 64)), words(2, 1, 1, 2, 2), TER, groups=2), "do not fit"),
+    "adding tensors of other shapes": (lambda: src.AddTensors("n", FLOAT, Input("y", (3, 4, 6))), "adds"),
+    "joining tensors of other sizes": (lambda: src.Concat("n", FLOAT, Input("y", (3, 4, 6))), "joins"),
+    "no channels of a source": (lambda: src.Gather("n", FLOAT, np.array([], np.int64)), "does not have"),
+    "channels a source lacks": (lambda: src.Gather("n", FLOAT, np.array([3])), "does not have"),
+    "fixed point of other channels": (
+        lambda: src.FixedPoint("n", FLOAT, np.ones(2), ZERO, ZERO, ZERO, 0.0, 1.0), "neither"),
     "floats as floats": (lambda: ToFloat("n", FLOAT), "float already"),
     "cast that loses": (lambda: Cast("n", X, U8), "does not hold"),
     "reshape to another size": (lambda: Reshape("n", X, (7, 17)), "elements"),
@@ -113,6 +194,14 @@ def test_types_of_results() -> None:
     assert str(SumPool2d("n", X, (4, 5)).type) == "i32<1x1x6>"
     assert str(Unpack("n", BITS).type) == "b1_pm<4x5x33>"
     assert str(ChannelsLast("n", FLOAT).type) == "f32<4x5x3>"
+    assert str(rescale().type) == "i8<2x2x3>"
+    assert str(AddMaps("n", X, X, elem("i9")).type) == "i9<4x5x6>"
+    assert str(ConcatChannels("n", X, integers(I8, (4, 5, 3))).type) == "i8<4x5x9>"
+    assert str(GatherChannels("n", X, i32([5, 0, 5, 5])).type) == "i8<4x5x4>"
+    assert str(sparse().type) == "i32<1x1x2>"
+    assert str(XnorConv2d("n", packed(B1_PM, (1, 1, 64)), words(6, 1, 1, 1), groups=2).type) == "i32<1x1x6>"
+    assert str(src.Concat("n", FLOAT, Input("y", (2, 4, 5))).type) == "f32<5x4x5>"
+    assert str(src.Gather("n", FLOAT, np.array([2, 2])).type) == "f32<2x4x5>"
 
 
 def test_cuts_may_lie_a_whole_int32_apart() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.dags import random_dag
 from tests.graphs import random_codes, random_graph
 
 from bnnc.errors import BnncError
@@ -73,6 +74,21 @@ def test_random_graphs_round_trip(seed: int) -> None:
         again = assert_same_text(graph)
         codes = random_codes(graph, 3, seed)
         np.testing.assert_array_equal(simulator.run(graph, codes), simulator.run(again, codes))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_graphs_with_branches_round_trip(seed: int) -> None:
+    for graph in (random_dag(seed), PackBits().run(random_dag(seed))):
+        again = assert_same_text(graph)
+        codes = random_codes(graph, 2, seed)
+        np.testing.assert_array_equal(simulator.run(graph, codes), simulator.run(again, codes))
+
+
+def test_operations_of_two_operands_keep_their_order() -> None:
+    a, b = Input("x", (2, 3, 3)), src.Relu("r", Input("x", (2, 3, 3)))
+    again = assert_same_text(Graph("g", Level.SOURCE, src.Concat("c", b, a))).result
+    assert isinstance(again, src.Concat)
+    assert isinstance(again.a, src.Relu) and isinstance(again.b, Input)
 
 
 FLOATS = [0.1, -0.0, 1e-45, 3.4028235e38, float("inf"), float("-inf"), float(np.float32(1) / np.float32(3))]

@@ -50,6 +50,8 @@ class SparseDense(Op):
         self.require(not x.elem.is_float and x.elem.bits <= 16, f"reads integers of at most 16 bits, not {x}")
         self.require(1 <= self.gap_bits <= MAX_GAP_BITS, f"gaps of {self.gap_bits} bits")
         self.require(1 <= self.code_bits <= MAX_CODE_BITS, f"codes of {self.code_bits} bits")
+        dtypes = tuple(array.dtype.name for array in (self.rows, self.gaps, self.codes, self.table))
+        self.require(dtypes == ("int32", "uint8", "uint8", "int16"), f"rows, gaps, codes, table of {dtypes}")
         ordered = self.rows.ndim == 1 and len(self.rows) > 1 and self.rows[0] == 0
         ordered = ordered and bool((np.diff(self.rows) >= 0).all()) and self.rows[-1] == len(self.gaps)
         self.require(ordered, "the row pointers do not ascend from 0 to the number of entries")

@@ -59,13 +59,18 @@ class Rescale(Op):
                 getattr(self, name).shape == (2, channels), f"{name} is not of shape (2, {channels})"
             )
         largest = 1 << (MULTIPLIER_BITS - 1)
-        self.require(bool((abs(self.multiplier) < largest).all()), "a multiplier of more than 18 bits")
-        self.require(bool((abs(self.offset) < 1 << MAX_OFFSET_BITS).all()), "an offset of more than 58 bits")
+        self.require(_all_within(self.multiplier, largest), "a multiplier of more than 18 bits")
+        self.require(_all_within(self.offset, 1 << MAX_OFFSET_BITS), "an offset of more than 58 bits")
         self.require(bool(((self.shift >= 0) & (self.shift <= MAX_SHIFT)).all()), "a shift that is not 0..40")
         self.require(self.lo <= self.hi, f"clips to {self.lo}..{self.hi}")
         held = self.elem.holds(self.lo, self.hi) and self.elem != B1_PM
         self.require(held, f"{self.elem} does not hold {self.lo}..{self.hi}")
         return Tensor(self.elem, x.shape)
+
+
+def _all_within(values: Array, bound: int) -> bool:
+    """Whether -bound < value < bound; the absolute value of the smallest integer would be negative."""
+    return bool(((values > -bound) & (values < bound)).all())
 
 
 @operation
