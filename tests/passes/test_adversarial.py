@@ -16,9 +16,10 @@ from bnnc.frontends.onnx_file import parse_model
 from bnnc.ir.graph import Level
 from bnnc.ir.integer_ops import Table, Threshold
 from bnnc.ir.op import Array
+from bnnc.ir.value_ops import Rescale
 from bnnc.passes.pipeline import LowerOptions, lower
 from bnnc.passes.ranges import reachable
-from bnnc.sim.activation import table, threshold
+from bnnc.sim.simulator import evaluate
 
 INPUTS, CHANNELS = 21, 48
 Rng = np.random.Generator
@@ -100,10 +101,10 @@ def test_steps_are_those_of_onnxruntime(
     path = tmp_path / "model.onnx"
     path.write_bytes(model.SerializeToString())
     graph = lower(load_model(path).graph, LowerOptions(), until=Level.INTEGER)
-    (op,) = [op for op in graph.ops if isinstance(op, Threshold | Table)]
+    (op,) = [op for op in graph.ops if isinstance(op, Threshold | Table | Rescale)]
     reach = reachable(op.x)
     x = np.arange(-INPUTS, INPUTS + 1, reach.step)[:, None].repeat(CHANNELS, axis=1)
-    got = (threshold(op, x) if isinstance(op, Threshold) else table(op, x)) * op.scale
+    got = evaluate(op, x) * op.scale
     want = Cut(parse_model(path.read_bytes()), "accumulator", "quantized")(x.astype(np.float32))
     assert reach.step == 2
     assert np.array_equal(got.astype(np.float32), want)

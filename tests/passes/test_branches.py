@@ -106,8 +106,7 @@ def test_residual_blocks_are_exact(seed: int, channels: int) -> None:
     for i in range(3):
         x = block(rng, x, f"block {i}")
     packed = assert_exact(x, reals(rng, 3, 3, 9, 8))
-    assert len(ops_of(packed, AddMaps)) == 3
-    assert len(ops_of(packed, Rescale)) == 3 * 3 + 1
+    assert len(ops_of(packed, AddMaps)) == len(ops_of(packed, Threshold)) == 3
 
 
 def test_groups_and_a_pooled_shortcut() -> None:
@@ -223,3 +222,15 @@ def test_maps_of_different_order_are_refused() -> None:
     turned = src.Transpose("turned", conv, (1, 2, 0))
     with pytest.raises(BnncError, match="'bad' .* in different orders"):
         lowered(src.AddTensors("bad", conv, turned))
+
+
+def test_a_grid_that_a_value_lies_on_already_costs_nothing() -> None:
+    rng = np.random.default_rng(7)
+    small = src.FixedPoint(
+        "coarse", stem(rng, 6), f32(8), np.zeros(()), np.ones(()), np.full((), 0.5), -127, 127
+    )
+    again = src.Quant("again", src.Mul("step", small, f32(0.5)), f32(0.5), f32(0), 8, True, True, "ROUND")
+    weights = rng.integers(-128, 128, (4, 6, 1, 1)).astype(np.int8)
+    packed = assert_exact(src.Conv("1x1", again, weights, ONE), reals(rng, 3, 3, 9, 8))
+    assert [op.name for op in ops_of(packed, Rescale)] == ["stem bn", "coarse"]
+    assert not ops_of(packed, Threshold)

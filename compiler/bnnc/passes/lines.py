@@ -61,9 +61,10 @@ class Lines:
             corner = np.where(gain != 0, -bias / gain, 0)
         below = np.stack([gain > 0, gain < 0]) | ((gain == 0) & (bias < 0))
         factor = np.where(below & acts, slope, 1)
-        lo, hi = (
-            np.where(acts & np.isfinite(end) & (end < 0), end * slope, end) for end in (self.lo, self.hi)
-        )
+        with np.errstate(invalid="ignore"):
+            lo, hi = (
+                np.where(acts & np.isfinite(end) & (end < 0), end * slope, end) for end in (self.lo, self.hi)
+            )
         corner = np.where(acts, corner, self.corner)
         return Lines(corner, self.gain * factor, self.bias * factor, lo, hi)
 

@@ -25,6 +25,7 @@ from bnnc.passes.value import Links, Value, settle
 from bnnc.passes.weights import MAX_WEIGHT
 
 ONE = np.ones((), np.float32)
+MAX_LOOKED_UP_BITS = 4  # of more levels thresholds cost more than a multiplication
 POOL_FIRST = "put the pool in front of the function"
 
 
@@ -72,19 +73,36 @@ class Materializer:
         scale = plain_scale(chain)
         if scale is not None and (narrow := narrowed(value.root)) is not None:
             return Quantized(narrow, scale)
+        if (computed := self._computed(value, wanted_by)) is not None:
+            return computed
+        return quantize(value.root, chain) or self._rounded(value, wanted_by)
+
+    def _computed(self, value: Value, wanted_by: str) -> Quantized | None:
+        """A `Rescale` in place of a chain to many levels; None where there is none, or one that is not exact
+        for a chain whose levels could be looked up.
+        """
+        chain = value.functions
         last = last_discretizer(chain)
-        if last >= 0 and is_wide(chain[last]):
-            value = self.upto(value, last_discretizer(chain[:last]), wanted_by)
-            if (fitted := fit(value.root, value.functions)) is not None:
-                return self._fitted(fitted)
-        return quantize(value.root, value.functions) or self._rounded(value, wanted_by)
+        if last < 0 or _bits(chain[last]) <= MAX_LOOKED_UP_BITS:
+            return None
+        earlier = max((i for i, op in enumerate(chain[:last]) if is_wide(op)), default=-1)
+        value = self.upto(
+            value, earlier if not is_wide(chain[last]) else last_discretizer(chain[:last]), wanted_by
+        )
+        fitted = fit(value.root, value.functions)
+        if fitted is None or not (fitted.is_exact or is_wide(chain[last])):
+            return None
+        return self._fitted(fitted)
 
     def _fitted(self, fitted: Fit) -> Quantized:
         """A `Rescale` in place of a chain to many levels."""
         if not fitted.is_exact:
             off = f"at most {fitted.error} of its steps off" if fitted.error else "equal wherever compared"
             self.notes.append(Note(fitted.op.name, f"computed as multiply, add and shift, {off}"))
-        return Quantized(fitted.op, fitted.op.scale)
+        op = fitted.op
+        low, high = reachable(op.x).hull()
+        same = op.only_clips and op.lo <= low and high <= op.hi and op.x.type.elem.bits <= op.elem.bits
+        return Quantized(op.x if same else op, op.scale)
 
     def upto(self, value: Value, last: int, wanted_by: str) -> Value:
         """The value with its chain done on integers up to index `last`; itself where that is -1."""
@@ -171,6 +189,17 @@ def _rounding(wanted_by: str, unit: np.float32, bits: int, signed: bool) -> src.
     return src.Quant(
         f"{wanted_by} input", Input("", (1,)), np.array(unit), zero, bits, signed, signed, "ROUND"
     )
+
+
+def _bits(op: src.Elementwise) -> int:
+    """Bits of the levels of a discretizer, as far as they say which form is cheaper."""
+    match op:
+        case src.FixedPoint():
+            return 16
+        case src.Quant():
+            return op.bits
+        case _:
+            return 1
 
 
 def is_wide(op: src.Elementwise) -> bool:
