@@ -97,6 +97,19 @@ def test_two_branches_of_1x1_are_no_shortcuts() -> None:
     assert (layers["a"].role, layers["b"].role) == ("", "")
 
 
+def test_a_shortcut_beside_several_1x1() -> None:
+    x: Op = conv("stem", Input("x", (CHANNELS, SIZE, SIZE)))
+    layers = found(conv("last", src.AddTensors("add", conv("b", conv("a", x, 1), 1), conv("side", x, 1))))
+    assert [layers[name].role for name in ("a", "b", "side")] == ["", "", "shortcut"]
+
+
+def test_a_block_of_one_1x1_is_no_shortcut_of_the_next() -> None:
+    stem: Op = conv("stem", Input("x", (CHANNELS, SIZE, SIZE)))
+    first = src.AddTensors("add0", conv("a0", stem, 1), stem)
+    layers = found(conv("last", src.AddTensors("add1", conv("a1", stem), first)))
+    assert (layers["a0"].role, layers["a0"].block) == ("", "add0")
+
+
 def test_branches_that_are_concatenated_are_no_block() -> None:
     x: Op = conv("squeeze", Input("x", (CHANNELS, SIZE, SIZE)))
     joined = src.Concat("cat", conv("e1", x, 1), conv("e3", x))

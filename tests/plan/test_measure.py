@@ -9,9 +9,12 @@ from tests.plan.networks import CLASSES, conv_net, numpy_inputs, samples
 
 from bnnc.errors import BnncError
 from bnnc.executors.source import SourceExecutor
+from bnnc.ir import source_ops as src
+from bnnc.ir.edge_ops import Input, Reshape
 from bnnc.ir.op import Array
 from bnnc.plan import METRICS, find_layers, measure
-from bnnc.plan.measure import CHUNK
+from bnnc.plan.layers import RealInput
+from bnnc.plan.measure import CHUNK, real_values
 
 
 def errors(onnx: bytes, x: Array, metric: str = "squared") -> dict[str, float]:
@@ -58,8 +61,20 @@ def test_a_cut_that_is_not_zero_is_taken_off() -> None:
     assert errors(proto.SerializeToString(), x) == {"MatMul_y": (1 + 0 + 0 + 1) / 4}
 
 
-def test_operations_without_a_tensor_are_computed() -> None:
-    """A signed one-bit Quant of scale 2 divides in front of its sign; the layer takes a line as a map."""
+def test_every_kind_of_step_is_computed() -> None:
+    """(C, H, W) -> turned to (H, W, C) -> chosen rows -> flat; offsets by channel in front and behind."""
+    x = Input("x", (2, 3, 4))
+    moved = src.Transpose("t", src.Add("a", x, np.array([10, 20], np.float32)), (1, 2, 0))
+    rows = src.Gather("g", src.Mul("m", moved, np.array([1, 2, 3], np.float32)), np.array([2, 0]))
+    steps = (*rows.x.operands[0].operands, moved, rows.x, rows, Reshape("r", rows, (16,)))
+    values = np.random.default_rng(2).integers(-5, 6, (3, 2, 3, 4)).astype(np.float32)
+    expected = values + np.array([10, 20], np.float32)[:, None, None]
+    expected = expected.transpose(0, 2, 3, 1) * np.array([1, 2, 3], np.float32)[:, None, None]
+    found = real_values(RealInput(x, steps, np.full(16, 0.5, np.float32)), values, {})
+    assert np.array_equal(found, expected[:, [2, 0]].reshape(3, 16) - 0.5)
+
+
+def test_a_line_is_read_in_front_of_its_map() -> None:
     arrays = {"w": np.ones((1, 2, 3), np.float32)}
     proto = model("a = Relu(x) y = Conv(a, w)", arrays, "float[N,2,7] x")
     x = np.random.default_rng(5).integers(-3, 4, (4, 2, 7)).astype(np.float32)

@@ -13,7 +13,7 @@ PerSample = Callable[[Array], Array]
 
 
 def squared(values: Array) -> Array:
-    """(N, ..) -> float64 (N,): mean((sign(I) - I)^2) of each sample, sign(0) = 1."""
+    """(N, ..) -> float64 (N,): mean((sign(I) - I)^2) of each sample; 0 costs 1 with either sign."""
     x = values.astype(np.float64)
     return _mean((np.where(x >= 0, 1.0, -1.0) - x) ** 2)
 
