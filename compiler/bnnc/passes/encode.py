@@ -21,7 +21,10 @@ from bnnc.passes.steps import Steps, bisect_steps
 
 NO_VALUES = np.zeros((0, 0), np.float32)
 NO_REJECT = np.zeros((0, 2), np.float32)
-REMEDY = "declare the integers that the device receives, as in --input-domain u8:scale=1/255"
+REMEDY = (
+    "declare the integers that the device receives, as in --input-domain u8:scale=1/255, "
+    "or give samples with --calibrate"
+)
 
 
 def encode_domain(x: Input, domain: InputDomain) -> EncodeInput:
