@@ -14,6 +14,8 @@ from bnnc.ir.integer_ops import NO_CUT, Conv2d, MaxPool2d, Narrow, SumPool2d, Ta
 from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, PackedConv, PackedMaxPool2d, XnorConv2d
 from bnnc.ir.parts import tail
+from bnnc.ir.sparse_ops import SparseDense
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 
 Conv = Conv2d | XnorConv2d | BitConv2d
 LAYOUTS = ("pack", "unpack", "reshape", "channels_last", "channels_first", "cast", "to_float")
@@ -21,7 +23,10 @@ LAYOUTS = ("pack", "unpack", "reshape", "channels_last", "channels_first", "cast
 
 @dataclass(frozen=True)
 class Bits:
-    """Bits of one element: of what a layer reads, of its weights (0: it has none), of what it answers."""
+    """Bits of one element: of what a layer reads, of its weights (0: it has none), of what it answers.
+
+    Of two operands the wider one counts; weights of sparse layers are codes into a table.
+    """
 
     input: int
     weight: int
@@ -32,7 +37,8 @@ class Bits:
 class Layer:
     """One layer. `shape` is that of its result, channel last, without the batch; `macs` are for one sample.
 
-    `weight_bytes` is the size of the weights as they are stored, `table_bytes` that of thresholds and tables.
+    `weight_bytes` is the size of the weights in their own bits: whole words of packed layers, gaps, codes and
+    row pointers of sparse ones. `table_bytes` is that of thresholds, tables, rescales and chosen channels.
     """
 
     name: str
@@ -53,25 +59,28 @@ def layers(graph: Graph) -> tuple[Layer, ...]:
 
 
 def _layer(op: Op, at_edge: bool) -> Layer:
-    is_conv = isinstance(op, Conv)
     return Layer(
         name=op.name,
         op=op.mnemonic(),
-        bits=Bits(op.operands[0].type.elem.bits, _weight_bits(op), op.type.elem.bits),
+        bits=Bits(max(x.type.elem.bits for x in op.operands), _weight_bits(op), op.type.elem.bits),
         shape=op.type.shape,
-        macs=macs(op) if is_conv else 0,
+        macs=macs(op),
         weight_bytes=_weight_bytes(op),
-        table_bytes=0 if is_conv or at_edge else _table_bytes(op),
+        table_bytes=0 if at_edge else _table_bytes(op),
         lowered="float at the edge, outside the device" if at_edge else lowered(op),
     )
 
 
-def macs(conv: Op) -> int:
-    """Multiply-accumulates of a convolution, padding counted."""
-    assert isinstance(conv, Conv)
-    groups = conv.groups if isinstance(conv, Conv2d) else 1
-    taps = math.prod(conv.kernel) * conv.x.type.shape[2] // groups
-    return math.prod(conv.type.shape) * taps
+def macs(op: Op) -> int:
+    """Multiply-accumulates, padding counted; of a sparse layer those of its weights that are not 0."""
+    match op:
+        case Conv2d() | XnorConv2d() | BitConv2d():
+            taps = math.prod(op.kernel) * op.x.type.shape[2] // op.groups
+            return math.prod(op.type.shape) * taps
+        case SparseDense():
+            return int(np.count_nonzero(op.table[op.codes]))
+        case _:
+            return 0
 
 
 def _weight_bits(op: Op) -> int:
@@ -80,6 +89,8 @@ def _weight_bits(op: Op) -> int:
             return B1_PM.bits
         case Conv2d() | BitConv2d():
             return op.weight_elem.bits
+        case SparseDense():
+            return op.code_bits
         case _:
             return 0
 
@@ -89,7 +100,9 @@ def _weight_bytes(op: Op) -> int:
         case XnorConv2d() | BitConv2d():
             return op.weights.nbytes
         case Conv2d():
-            return op.weights.size * op.weight_elem.dtype.itemsize
+            return -(-op.weights.size * op.weight_elem.bits // 8)
+        case SparseDense():
+            return -(-len(op.codes) * (op.gap_bits + op.code_bits) // 8) + op.rows.nbytes
         case _:
             return 0
 
@@ -100,8 +113,22 @@ def _table_bytes(op: Op) -> int:
             return op.base.nbytes + op.cuts.nbytes + op.jumps.nbytes
         case Table():
             return op.first.nbytes + op.table.nbytes
+        case SparseDense():
+            return op.table.nbytes
+        case GatherChannels():
+            return op.index.nbytes
+        case Rescale():
+            return _rescale_bytes(op)
         case _:
             return 0
+
+
+def _rescale_bytes(op: Rescale) -> int:
+    """One line of two, or none, where those are all that is needed."""
+    if op.only_clips:
+        return 0
+    lines = op.multiplier.nbytes + op.offset.nbytes
+    return op.shift.nbytes + (lines // 2 if op.is_linear else lines + op.pivot.nbytes)
 
 
 def lowered(op: Op) -> str:
@@ -113,13 +140,24 @@ def lowered(op: Op) -> str:
             planes = f"{op.x.type.elem.bits} x {op.weight_elem.bits} bit planes"
             return f"and and popcount, {planes} of {_words(op)}{_padding(op)}"
         case Conv2d():
-            return f"integer multiply-accumulate, {op.x.type.elem} by {op.weight_elem}{_padding(op)}"
+            groups = f" in {op.groups} groups" if op.groups > 1 else ""
+            return f"integer multiply-accumulate, {op.x.type.elem} by {op.weight_elem}{groups}{_padding(op)}"
         case Threshold():
             return f"thresholds, {_most_steps(op)} a channel, to {op.elem}"
         case Table():
             return f"table of {op.table.shape[1]} entries a channel, to {op.elem}"
         case Narrow():
             return f"the same integers as {op.elem}"
+        case Rescale():
+            return _rescale(op)
+        case AddMaps():
+            return f"sum of two maps as {op.elem}"
+        case ConcatChannels():
+            return f"{op.a.type.shape[-1]} and {op.b.type.shape[-1]} channels side by side"
+        case GatherChannels():
+            return f"{len(op.index)} of {op.x.type.shape[-1]} channels"
+        case SparseDense():
+            return _sparse(op)
         case PackedMaxPool2d():
             return f"maximum on packed words, window {op.kernel[0]}x{op.kernel[1]}"
         case MaxPool2d() | SumPool2d():
@@ -133,9 +171,22 @@ def lowered(op: Op) -> str:
             return op.mnemonic()
 
 
+def _rescale(op: Rescale) -> str:
+    bounds = f"{op.elem} from {op.lo} to {op.hi}"
+    if op.only_clips:
+        return f"the same integers clipped to {bounds}"
+    return f"{'one line' if op.is_linear else 'two lines'} a channel in fixed point, to {bounds}"
+
+
+def _sparse(op: SparseDense) -> str:
+    share = 100 * macs(op) / (op.type.shape[2] * math.prod(op.x.type.shape))
+    return f"{share:.1f} % of the weights, codes of {op.code_bits} bits behind gaps of {op.gap_bits} bits"
+
+
 def _words(conv: PackedConv) -> str:
     count = conv.weights.shape[-1]
-    return f"{count} word{'s' if count > 1 else ''} of 32 channels a tap"
+    groups = f" in {conv.groups} groups" if conv.groups > 1 else ""
+    return f"{count} word{'s' if count > 1 else ''} of 32 channels a tap{groups}"
 
 
 def _padding(conv: Conv) -> str:
