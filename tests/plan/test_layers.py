@@ -103,10 +103,12 @@ def test_a_shortcut_beside_several_1x1() -> None:
     assert [layers[name].role for name in ("a", "b", "side")] == ["", "", "shortcut"]
 
 
-def test_a_block_of_one_1x1_is_no_shortcut_of_the_next() -> None:
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_block_of_one_1x1_is_no_shortcut_of_the_next(is_first: bool) -> None:
     stem: Op = conv("stem", Input("x", (CHANNELS, SIZE, SIZE)))
     first = src.AddTensors("add0", conv("a0", stem, 1), stem)
-    layers = found(conv("last", src.AddTensors("add1", conv("a1", stem), first)))
+    operands = (first, conv("a1", stem)) if is_first else (conv("a1", stem), first)
+    layers = found(conv("last", src.AddTensors("add1", *operands)))
     assert (layers["a0"].role, layers["a0"].block) == ("", "add0")
 
 
