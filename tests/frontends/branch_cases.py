@@ -179,6 +179,17 @@ MAPS = [
     Case("sum of a map", "y = ReduceSum(x, a)", "sum_pool", {"a": i64(2, 3)}, MAP),
     Case("sum to a vector", "y = ReduceSum<keepdims=0>(x, a)", "sum_pool reshape", {"a": i64(-1, -2)}, MAP),
     Case("sum of a line", "y = ReduceSum<axes=[2]>(x)", "reshape sum_pool reshape", x=LINE, opset=11),
+    Case("sum of columns", "y = ReduceSum(x, a)", "sum_pool", {"a": i64(3)}, MAP),
+    Case(
+        "mean of rows",
+        "y = ReduceMean<axes=[2], keepdims=0>(x)",
+        "average_pool reshape",
+        x="float[N,2,4,3] x",
+    ),
+    Case(
+        "maximum of a map", "y = ReduceMax<keepdims=0>(x, a)", "max_pool reshape", {"a": i64(2, 3)}, MAP, 18
+    ),
+    Case("maximum of a line", "y = ReduceMax<axes=[2]>(x)", "reshape max_pool reshape", x=LINE),
     Case("leaky relu of a map", "y = LeakyRelu<alpha=-0.5>(x)", "prelu", x=MAP),
     Case("prelu of one slope", "y = PRelu(x, s)", "prelu", {"s": ints(1, 1, 1, low=2)}, MAP),
     Case("prelu of a vector", "y = PRelu(x, s)", "prelu", {"s": ints(4)}),

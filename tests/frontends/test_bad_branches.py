@@ -83,7 +83,7 @@ BRANCHES: list[tuple[str, str, Arrays, str]] = [
     ("y = Expand(x, d)", "float[N,2,1,1] x", {"d": i64(1, 1, 4, 1)}, "repeats axis 2 of f32<2x1x1>"),
     ("y = Expand(x, d)", "float[N,2,1,1] x", {"d": i64(5, 1, 1, 1)}, "repeats the batch"),
     ("y = Expand(x, d)", VECTOR, {"d": i64(1, 2, 4)}, "raises the rank of f32<4>"),
-    ("y = ReduceSum(x, a)", MAP, {"a": i64(1)}, "reduces axes [1] of f32<2x6x5>; reduce all but 0 and 1"),
+    ("y = ReduceSum(x, a)", MAP, {"a": i64(1)}, "reduces axes [1] of f32<2x6x5>"),
     ("y = ReduceSum(x, a)", VECTOR, {"a": i64(1)}, "reduces axes [1] of f32<4>"),
 ]
 

@@ -139,7 +139,12 @@ REFUSED: list[tuple[str, str, Arrays, str]] = [
         {},
         "windows of different sizes",
     ),
-    ("y = ReduceMean<axes=[1]>(x)", MAP, {}, "reduces axes [1] of f32<2x6x5>"),
+    (
+        "y = ReduceMean<axes=[1]>(x)",
+        MAP,
+        {},
+        "reduces axes [1] of f32<2x6x5>; reduce rows and columns of maps only",
+    ),
     ('y = Pad<mode="reflect">(x, p)', MAP, {"p": np.zeros(8, np.int64)}, "pads by 'reflect'"),
     ("y = Pad(x, p)", MAP, {"p": np.array([0, 1, 0, 0, 0, 0, 0, 0])}, "pads the batch or the channels"),
     ("y = Pad(x, p)", MAP, {"p": np.array([0, 0, -1, 0, 0, 0, 0, 0])}, "crop the map"),

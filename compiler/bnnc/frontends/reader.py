@@ -56,10 +56,13 @@ CONVERTERS = {**STANDARD, **QONNX}
 USED_OUTPUT = {"TopK": 1}  # the indices; the values are not read
 ALL_OUTPUTS = {"Split"}
 _OUTPUT_REMEDIES = {"TopK": "use its indices output"}
-_HINTS = dict.fromkeys(
-    ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"),
-    "export the model with QuantizeLinear/DequantizeLinear pairs (QDQ)",
-)
+_HINTS = {
+    **dict.fromkeys(
+        ("QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"),
+        "export the model with QuantizeLinear/DequantizeLinear pairs (QDQ)",
+    ),
+    "GatherND": "choose channels with torch.index_select, which becomes Gather",
+}
 
 
 @dataclass(frozen=True)

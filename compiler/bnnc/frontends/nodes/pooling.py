@@ -81,18 +81,21 @@ def _whole_map(node: Node, x: Op, make: Callable[..., Op]) -> Op:
 
 
 def reduction(make: Callable[..., Op], axes_input_since: int) -> Callable[[Node], Value]:
-    """The converter of a sum or mean over H and W."""
+    """The converter of a sum, mean or maximum over H, W or both."""
 
     def convert(node: Node) -> Value:
         x = node.feature()
-        rank = 1 + len(x.type.shape)
-        axes = sorted(node.counted_axis(axis, rank) for axis in _axes(node, axes_input_since))
-        whole = rank > 2 and axes == list(range(2, rank))
-        node.require(whole, f"reduces axes {axes} of {x.type}", "reduce all but 0 and 1, the whole map")
-        pooled = _whole_map(node, as_map(node, x), make)
+        shape, rank = x.type.shape, 1 + len(x.type.shape)
+        axes = sorted({node.counted_axis(axis, rank) for axis in _axes(node, axes_input_since)})
+        in_map = rank > 2 and len(axes) > 0 and axes[0] >= 2
+        node.require(in_map, f"reduces axes {axes} of {x.type}", "reduce rows and columns of maps only")
+        kernel = tuple(n if axis in axes else 1 for axis, n in enumerate(shape[1:], 2))
+        height, width = kernel if len(kernel) == 2 else (1, *kernel)
+        pooled = make(node.name, as_map(node, x), (height, width), (1, 1), (0, 0, 0, 0))
         if node.int_attribute("keepdims", 1):
             return unmapped(node, pooled, x)
-        return reshaped(node.derived("vector"), pooled, x.type.shape[:1])
+        kept = tuple(n for axis, n in enumerate(shape, 1) if axis not in axes)
+        return reshaped(node.derived("shape"), pooled, kept)
 
     return convert
 
@@ -148,5 +151,6 @@ CONVERTERS: dict[str, Callable[[Node], Value]] = {
     "GlobalMaxPool": global_pool(s.MaxPool),
     "ReduceMean": reduction(s.AveragePool, 18),
     "ReduceSum": reduction(s.SumPool, 13),
+    "ReduceMax": reduction(s.MaxPool, 18),
     "Pad": pad,
 }
