@@ -47,11 +47,16 @@ class Call:
         return operator_name(self.node)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the (first) result, the batch of the example in front."""
+    def result(self) -> Tensor:
+        """Shape and type of the (first) result, the batch of the example in front."""
         result = self.node.meta["val"]
-        first = result[0] if isinstance(result, (tuple, list)) else result
-        return tuple(int(n) for n in first.shape)
+        first: Tensor = result[0] if isinstance(result, (tuple, list)) else result
+        return first
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the (first) result."""
+        return tuple(int(n) for n in self.result.shape)
 
     def refusal(self, what: str, remedy: str = "") -> BnncError:
         """The error to raise when the operator cannot be written."""
@@ -106,7 +111,7 @@ class Call:
 
     def done(self, name: str) -> Signal:
         """The result."""
-        return Signal(name, self.shape, self.node.meta["val"].dtype)
+        return Signal(name, self.shape, self.result.dtype)
 
 
 def operator_name(node: Node) -> str:

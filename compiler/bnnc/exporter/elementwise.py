@@ -91,7 +91,7 @@ def where(call: Call) -> Signal:
 
 def to_dtype(call: Call) -> Signal:
     """float32 stays as it is; the truth of a comparison becomes 0 and 1."""
-    x, target = call.signal(), call.node.meta["val"].dtype
+    x, target = call.signal(), call.result.dtype
     if x.dtype == target:
         return call.done(x.name)
     call.require(target == torch.float32, f"converts to {target}", "compute in float32")

@@ -91,7 +91,12 @@ def weights(call: Call, index: int) -> str:
     array = as_array(known.value).astype(np.float32)
     stored = call.constant(array, "weight")
     match known.made_by:
-        case (name, _) if name in ("bnnc.weight_sign", "bnnc.hybrid_sign", "bnnc.sign"):
+        case (name, _) if name in (
+            "bnnc.weight_sign",
+            "bnnc.hybrid_sign",
+            "bnnc.projected_sign",
+            "bnnc.sign",
+        ):
             return _bipolar(call, stored, "weight_sign")
         case ("bnnc.quant", (_, scale, bits, signed, narrow, rounding)):
             grid = (bits, signed, narrow, rounding)
@@ -104,6 +109,7 @@ CONVERTERS: dict[str, Callable[[Call], Signal]] = {
     "bnnc.step": step,
     "bnnc.weight_sign": strict_sign,
     "bnnc.hybrid_sign": strict_sign,
+    "bnnc.projected_sign": strict_sign,
     "bnnc.quant": quant,
     "bnnc.fixed_point": fixed_point,
 }

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from bnnc.nn.alphas import Alpha
 from bnnc.nn.binary import BinaryConv2d, BinaryLinear, penalty
+from bnnc.nn.ftbnn import FTBNNBlock
+from bnnc.nn.hybrid import FBin, WBin
 from bnnc.nn.layer import Layer
 from bnnc.nn.layout import ChannelShuffle, Duplicate
 from bnnc.nn.normalization import BatchNorm
+from bnnc.nn.pcnn import PCNNBlock, ProjectionConv2d, projection_loss
 from bnnc.nn.quantizers import ActivationQuantizer, Quantizer, Sign, Step, residual_grid
 from bnnc.nn.real import QuantConv2d, QuantLinear
 from bnnc.nn.rescale import Rescale, Rescaled
+from bnnc.nn.tac import SparseLinear
 from bnnc.nn.values import Add, AveragePool2d, PReLU, RPReLU
 
 __all__ = [
@@ -22,8 +26,12 @@ __all__ = [
     "BinaryLinear",
     "ChannelShuffle",
     "Duplicate",
+    "FBin",
+    "FTBNNBlock",
     "Layer",
+    "PCNNBlock",
     "PReLU",
+    "ProjectionConv2d",
     "QuantConv2d",
     "QuantLinear",
     "Quantizer",
@@ -31,7 +39,10 @@ __all__ = [
     "Rescale",
     "Rescaled",
     "Sign",
+    "SparseLinear",
     "Step",
+    "WBin",
     "penalty",
+    "projection_loss",
     "residual_grid",
 ]

@@ -44,14 +44,16 @@ class _BinaryLayer(Layer):
         self.alpha.start(self.weight)
 
     def latent(self) -> Tensor:
-        """The real weights that are binarized; "hybrid": centred over the inputs at each tap, clamped."""
-        if self.weights != "hybrid":
-            return self.weight
-        if self.training:
-            with torch.no_grad():
-                self.weight.copy_(_centred(self.weight))
-            return self.weight
-        return _centred(self.weight)
+        """The real weights that are binarized; "hybrid": centred over the inputs at each tap, clamped.
+
+        In training `accumulate` has done that to the parameter itself, as the paper's code does.
+        """
+        return self.weight if self.training or self.weights != "hybrid" else _centred(self.weight)
+
+    def _constrain(self) -> None:
+        """Centre and clamp the parameter, once a step."""
+        if self.training and self.weights == "hybrid":
+            self.weight.data.copy_(_centred(self.weight.data))
 
     def binary_weight(self) -> Tensor:
         """(O, I/groups, ..): -1 and +1 (0 too where they are ternary)."""
@@ -121,6 +123,7 @@ class BinaryConv2d(_BinaryLayer):
         self.window = Window(both(stride), both(padding), padding_value, both(dilation), groups)
 
     def accumulate(self, x: Tensor) -> Tensor:
+        self._constrain()
         y: Tensor = self.window.convolve(self._input(x), self.binary_weight())
         return y
 
@@ -147,6 +150,7 @@ class BinaryLinear(_BinaryLayer):
         super().__init__((outputs, inputs), quantizer, alpha, weights, weight_estimator, bias)
 
     def accumulate(self, x: Tensor) -> Tensor:
+        self._constrain()
         return F.linear(self._input(x), self.binary_weight())
 
     def extra_repr(self) -> str:
@@ -168,7 +172,9 @@ def _quantizer(quantize: ActivationQuantizer | None | str) -> ActivationQuantize
 
 
 def _centred(w: Tensor) -> Tensor:
-    return (w - w.mean(1, keepdim=True)).clamp(-1, 1)
+    """Minus the mean over the inputs at each tap (if there are several), clamped to -1..1."""
+    mean = w.mean(1, keepdim=True) if w.shape[1] > 1 else torch.zeros_like(w)
+    return (w - mean).clamp(-1, 1)
 
 
 def _mean_size(w: Tensor) -> Tensor:

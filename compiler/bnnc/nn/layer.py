@@ -26,6 +26,11 @@ class Layer(nn.Module):
     bias: nn.Parameter | None
     quantize: ActivationQuantizer | None
 
+    @property
+    def outputs(self) -> int:
+        """The number of channels of the result."""
+        return self.weight.shape[0]
+
     def accumulate(self, x: Tensor) -> Tensor:
         """The exact sums, float32 (N, O, ..)."""
         raise NotImplementedError

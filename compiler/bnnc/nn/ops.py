@@ -42,6 +42,24 @@ def hybrid_sign(w: Tensor, alpha: Tensor) -> Tensor:
     return torch.where(w > 0, 1.0, -1.0).to(w.dtype)
 
 
+@custom_op("bnnc::projected_sign", mutates_args=())
+def projected_sign(c: Tensor, w: Tensor, size: Tensor, full_forward: bool) -> Tensor:
+    """sign(W_j o C_i) of PCNN (eq. 3.28), +1 where the product is > 0; c (K, I, kh, kw), w (J, kh, kw).
+
+    (K * J, I, kh, kw), place i * J + j. Forward takes the mean of W_j, or the matrix with `full_forward`;
+    backward: with g_ij what reaches C_ij = size * sign(..), and 1(|W_j o C_i| <= 1) its mask, C_i gets
+    sum_j g_ij o W_j and W_j gets g_ij o C_i summed over i and the channels (eqs. 3.41-3.50).
+    """
+    matrix = w if full_forward else w.mean((1, 2), keepdim=True).expand_as(w)
+    product = c[:, None] * matrix[None, :, None]
+    return torch.where(product > 0, 1.0, -1.0).to(c.dtype).flatten(0, 1)
+
+
+@projected_sign.register_fake
+def _projected_shape(c: Tensor, w: Tensor, size: Tensor, full_forward: bool) -> Tensor:
+    return c.new_empty((c.shape[0] * w.shape[0], *c.shape[1:]))
+
+
 @custom_op("bnnc::quant", mutates_args=())
 def quant(x: Tensor, scale: Tensor, bits: int, signed: bool, narrow: bool, rounding: str) -> Tensor:
     """QONNX Quant without zero point: rounding(clamp(x / scale, lo, hi)) * scale.
@@ -138,12 +156,29 @@ def _hybrid_gradient(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
     w, alpha = ctx.saved_tensors
     a = alpha.reshape(-1, *[1] * (w.dim() - 1))
     n, inputs = w[0].numel(), w.shape[1]
-    factor = (a * (w.abs() < 1) + 1 / n) * (1 - 1 / inputs) * n
+    centring = 1 - 1 / inputs if inputs > 1 else 1.0
+    factor = (a * (w.abs() < 1) + 1 / n) * centring * n
     outer = torch.where(a > 0, gradient / a, torch.zeros_like(gradient))
     return outer * factor, None
 
 
 hybrid_sign.register_autograd(_hybrid_gradient, setup_context=_keep_hybrid)
+
+
+def _keep_projection(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:3])
+
+
+def _projection_gradient(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    """`gradient` reaches sign(..) and is `size` times the one that reaches C_ij."""
+    c, w, size = ctx.saved_tensors
+    per_kernel = gradient.view(c.shape[0], w.shape[0], *c.shape[1:])
+    matrix = w[None, :, None]
+    passed = per_kernel * ((c[:, None] * matrix).abs() <= 1) / size.clamp(min=1e-30)
+    return (passed * matrix).sum(1), (passed * c[:, None]).sum((0, 2)), None, None
+
+
+projected_sign.register_autograd(_projection_gradient, setup_context=_keep_projection)
 
 
 def _keep_grid(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

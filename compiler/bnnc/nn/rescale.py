@@ -93,8 +93,7 @@ class Rescaled(nn.Module):
     ) -> None:
         super().__init__()
         self.layer = layer
-        channels = layer.weight.shape[0]
-        self.rescale = Rescale(channels, grid, norm=norm, relu=relu, eps=eps, momentum=momentum)
+        self.rescale = Rescale(layer.outputs, grid, norm=norm, relu=relu, eps=eps, momentum=momentum)
 
     @property
     def grid(self) -> Quantizer:

@@ -97,22 +97,27 @@ class AveragePool2d(nn.Module):
         self.grid = Quantizer(8) if grid is None else grid
 
     def forward(self, x: Tensor) -> Tensor:
-        rows, columns = self.kernel_size or (int(x.shape[2]), int(x.shape[3]))
-        total = x.sum((2, 3), keepdim=True) if self.kernel_size is None else self._sums(x)
+        total, n = self._sums(x)
         if self.training:
-            y: Tensor = self.grid(total / (rows * columns))
+            y: Tensor = self.grid(total / n)
             return y
         unit = torch.ones(()) if self.source is None else self.source.unit()
         step = self.grid.unit()
-        share = torch.full((), 1 / (rows * columns), dtype=torch.float64)
+        share = torch.full((), 1 / n, dtype=torch.float64)
         multiplier, after = affine_constants(share, torch.zeros_like(share), unit, step)
         fixed: Tensor = ops.fixed_point(
             total, multiplier, None, None, after, self.grid.lo, self.grid.hi, step
         )
         return fixed
 
-    def _sums(self, x: Tensor) -> Tensor:
-        assert self.kernel_size is not None and self.stride is not None
+    def _sums(self, x: Tensor) -> tuple[Tensor, int]:
+        """(exact sums, what to divide them by)."""
+        if self.kernel_size is None:
+            return x.sum((2, 3), keepdim=True), int(x.shape[2] * x.shape[3])
+        assert self.stride is not None
         rows, columns = self.kernel_size
+        n = rows * columns
+        if n & (n - 1) == 0:  # dividing by a power of two is exact
+            return F.avg_pool2d(x, self.kernel_size, self.stride), 1
         ones = torch.ones(x.shape[1], 1, rows, columns, dtype=x.dtype, device=x.device)
-        return F.conv2d(x, ones, stride=self.stride, groups=x.shape[1])
+        return F.conv2d(x, ones, stride=self.stride, groups=x.shape[1]), n
