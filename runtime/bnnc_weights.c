@@ -38,7 +38,7 @@ struct stream {
 /* Kernels in the panels of the decoded memory. */
 struct panels {
     uint8_t *memory;
-    uint32_t out, inputs, width;
+    uint32_t out, inputs, panels, width;
     unsigned copies, element, order;
     const uint8_t *masks;
 };
@@ -142,7 +142,7 @@ static uint64_t row_length(const struct panels *panels) {
 
 /* No number is above 2^16, so that nothing overflows. */
 static uint64_t panels_bytes(const struct panels *panels) {
-    const uint64_t capacity = (uint64_t)((panels->out + panels->width - 1) / panels->width) * panels->width;
+    const uint64_t capacity = (uint64_t)panels->panels * panels->width;
     return capacity * TAPS * row_length(panels) * (panels->element == ELEMENT_BITS ? 4 : 1);
 }
 
@@ -152,17 +152,17 @@ static enum bnnc_weights_status open_panels(struct panels *panels, struct sectio
     panels->memory = section->memory;
     panels->out = u16(header);
     panels->inputs = u16(header + 2);
-    panels->width = u16(header + 4);
-    panels->copies = u16(header + 6);
-    panels->element = header[8];
-    panels->order = header[9];
+    panels->panels = u16(header + 4);
+    panels->width = u16(header + 6);
+    panels->copies = u16(header + 8);
+    panels->element = header[10];
+    panels->order = header[11];
     panels->masks = take(&section->payload, (size_t)2 * panels->copies);
     if (panels->masks == NULL) return BNNC_WEIGHTS_CUT_OFF;
-    if (panels->out == 0 || panels->inputs == 0 || panels->width == 0 || panels->copies == 0)
-        return BNNC_WEIGHTS_PANELS;
-    if (panels->element > ELEMENT_BYTES || panels->order > (panels->copies > 1) || u16(header + 10) != 0)
-        return BNNC_WEIGHTS_PANELS;
-    if (panels->out % panels->copies != 0 || panels_bytes(panels) != section->n_bytes)
+    if (panels->out == 0 || panels->inputs == 0 || panels->copies == 0) return BNNC_WEIGHTS_PANELS;
+    if (panels->out % panels->copies != 0 || panels->order > (panels->copies > 1)) return BNNC_WEIGHTS_PANELS;
+    if (panels->out > (uint64_t)panels->panels * panels->width) return BNNC_WEIGHTS_PANELS;
+    if (panels->element > ELEMENT_BYTES || panels_bytes(panels) != section->n_bytes)
         return BNNC_WEIGHTS_PANELS;
     for (unsigned i = 0; i < panels->copies; i++)
         if (u16(panels->masks + 2 * i) >> TAPS != 0) return BNNC_WEIGHTS_PANELS;

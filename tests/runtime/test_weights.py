@@ -78,9 +78,9 @@ def _answers(output: bytes, sizes: Sequence[int]) -> list[tuple[int, bytes]]:
 def frequent(n: int, symbol_bits: int, seed: int) -> Array:
     """Symbols with codes of very different lengths."""
     rng = np.random.default_rng(seed)
-    return np.minimum(rng.geometric(rng.choice([0.02, 0.3, 0.7]), n) - 1, 2**symbol_bits - 1).astype(
-        np.uint16
-    )
+    symbols = rng.geometric(rng.choice([0.02, 0.3, 0.7]), n) - 1
+    clipped: Array = symbols.clip(0, 2**symbol_bits - 1).astype(np.uint16)
+    return clipped
 
 
 def symbols_section(start: int, memory: bytes) -> Section:
@@ -128,17 +128,18 @@ def test_kernels_in_every_layout(decode: Decode, element: int) -> None:
             if out % copies == 0:
                 latent = frequent(out // copies * inputs, 9, seed).reshape(-1, inputs)
                 masks = Masks((0, *range(1, copies)), order)
-                made.append(kernels_section(0, latent, masks, Panels(out, inputs, width, element)))
+                layout = Panels(out, inputs, -(-out // width) + seed % 2, width, element)
+                made.append(kernels_section(0, latent, masks, layout))
     assert decode([one_section(*pair) for pair in made]) == [(OK, memory) for _, memory in made]
 
 
 def blob() -> tuple[bytes, bytes]:
     """A blob with every form in it, and what it decodes to."""
     first, panels = kernels_section(
-        5, frequent(4 * 33, 9, 1).reshape(4, 33), Masks((0, 3), 1), Panels(8, 33, 4, BITS)
+        5, frequent(4 * 33, 9, 1).reshape(4, 33), Masks((0, 3), 1), Panels(8, 33, 2, 4, BITS)
     )
     more, signs = kernels_section(
-        5 + len(panels), frequent(15, 9, 2).reshape(3, 5), NO_MASKS, Panels(3, 5, 4, BYTES)
+        5 + len(panels), frequent(15, 9, 2).reshape(3, 5), NO_MASKS, Panels(3, 5, 2, 4, BYTES)
     )
     few = bytes([1, 2, 1, 1, 200] * 20)
     memory = bytes(5) + panels + signs + few + bytes(3) + b"raw"
@@ -178,10 +179,10 @@ def coded(lengths: Sequence[int], symbols: int, bits: int, data: bytes, symbol_b
 
 
 def panels_header(*fields: int, masks: Sequence[int] = (0,)) -> bytes:
-    return struct.pack("<HHHHBBH", *fields) + struct.pack(f"<{len(masks)}H", *masks)
+    return struct.pack("<HHHHHBB", *fields) + struct.pack(f"<{len(masks)}H", *masks)
 
 
-KERNEL = huffman.encode(np.zeros(1, np.uint16), 9)  # for Panels(1, 1, 1, BITS): 36 bytes
+KERNEL = huffman.encode(np.zeros(1, np.uint16), 9)  # for Panels(1, 1, 1, 1, BITS): 36 bytes
 HOSTILE = {
     "a good one": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"\xb0")), 3, CHECK_SUM),
     "an unknown form": (Section(3, 0, 3, b"abc"), 3, SECTIONS),
@@ -207,49 +208,58 @@ HOSTILE = {
     "no byte": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"")), 3, CUT_OFF),
     "2^32 bits": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 2**32 - 1, b"\xb0")), 3, CUT_OFF),
     "filling that is not 0": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"\xb4")), 3, STREAM),
-    "a good kernel": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0) + KERNEL), 36, CHECK_SUM),
-    "no panels": (Section(KERNELS, 0, 36, b"\1\0\1\0\1\0\1\0\0\0\0"), 36, CUT_OFF),
-    "no masks": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0, masks=())), 36, CUT_OFF),
-    "too few masks": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 9, 0, 0, 0)), 36, CUT_OFF),
-    "no outputs": (Section(KERNELS, 0, 36, panels_header(0, 1, 1, 1, 0, 0, 0) + KERNEL), 36, PANELS),
-    "no inputs": (Section(KERNELS, 0, 36, panels_header(1, 0, 1, 1, 0, 0, 0) + KERNEL), 36, PANELS),
-    "no width": (Section(KERNELS, 0, 36, panels_header(1, 1, 0, 1, 0, 0, 0) + KERNEL), 36, PANELS),
-    "no copies": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 0, 0, 0, 0, masks=()) + KERNEL), 36, PANELS),
-    "another element": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 2, 0, 0) + KERNEL), 36, PANELS),
-    "another order": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 2, 0) + KERNEL), 36, PANELS),
+    "a good kernel": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0) + KERNEL), 36, CHECK_SUM),
+    "no panels": (Section(KERNELS, 0, 36, b"\1\0\1\0\1\0\1\0\1\0\0"), 36, CUT_OFF),
+    "no masks": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0, masks=())), 36, CUT_OFF),
+    "too few masks": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 9, 0, 0)), 36, CUT_OFF),
+    "no outputs": (Section(KERNELS, 0, 36, panels_header(0, 1, 1, 1, 1, 0, 0) + KERNEL), 36, PANELS),
+    "no inputs": (Section(KERNELS, 0, 36, panels_header(1, 0, 1, 1, 1, 0, 0) + KERNEL), 36, PANELS),
+    "no width": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 0, 1, 0, 0) + KERNEL), 36, PANELS),
+    "no copies": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0, masks=()) + KERNEL), 36, PANELS),
+    "another element": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 2, 0) + KERNEL), 36, PANELS),
+    "another order": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 2) + KERNEL), 36, PANELS),
     "an order of one copy": (
-        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 1, 0) + KERNEL),
+        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 1) + KERNEL),
         36,
         PANELS,
     ),
-    "not zero": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 1) + KERNEL), 36, PANELS),
-    "too large": (Section(KERNELS, 0, 36, panels_header(2, 1, 1, 1, 0, 0, 0) + KERNEL), 36, PANELS),
-    "largest": (Section(KERNELS, 0, 36, panels_header(65535, 65535, 65535, 1, 0, 0, 0) + KERNEL), 36, PANELS),
+    "no panels at all": (Section(KERNELS, 0, 36, panels_header(1, 1, 0, 1, 1, 0, 0) + KERNEL), 36, PANELS),
+    "outputs without panels": (
+        Section(KERNELS, 0, 36, panels_header(2, 1, 1, 1, 1, 0, 0) + KERNEL),
+        36,
+        PANELS,
+    ),
+    "too large": (Section(KERNELS, 0, 36, panels_header(2, 1, 2, 1, 1, 0, 0) + KERNEL), 36, PANELS),
+    "largest": (
+        Section(KERNELS, 0, 36, panels_header(65535, 65535, 65535, 65535, 1, 0, 0) + KERNEL),
+        36,
+        PANELS,
+    ),
     "odd copies": (
-        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 2, 0, 0, 0, masks=(0, 1)) + KERNEL),
+        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 2, 0, 0, masks=(0, 1)) + KERNEL),
         36,
         PANELS,
     ),
     "a wide mask": (
-        Section(KERNELS, 0, 72, panels_header(2, 1, 1, 2, 0, 0, 0, masks=(0, 512)) + KERNEL),
+        Section(KERNELS, 0, 72, panels_header(2, 1, 2, 1, 2, 0, 0, masks=(0, 512)) + KERNEL),
         72,
         PANELS,
     ),
     "a first mask": (
-        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0, masks=(1,)) + KERNEL),
+        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0, masks=(1,)) + KERNEL),
         36,
         PANELS,
     ),
     "narrow kernels": (
         Section(
-            KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0) + huffman.encode(np.zeros(1, np.uint16), 8)
+            KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0) + huffman.encode(np.zeros(1, np.uint16), 8)
         ),
         36,
         STREAM,
     ),
     "two kernels": (
         Section(
-            KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0) + huffman.encode(np.zeros(2, np.uint16), 9)
+            KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0) + huffman.encode(np.zeros(2, np.uint16), 9)
         ),
         36,
         STREAM,

@@ -23,41 +23,48 @@ def stored(memory: bytes, *parts: layer.Part, kernels: np.ndarray | None = None)
     return made
 
 
+def forms(made: layer.Stored) -> tuple[str, ...]:
+    """How each part is stored; the sizes add up."""
+    if made.is_coded:
+        assert sum(part.stored_bytes for part in made.parts) + 20 == len(made.data)
+    return tuple(part.form for part in made.parts)
+
+
 def test_random_kernels_stay_raw() -> None:
     kernels = np.random.default_rng(0).integers(0, 512, (64, 64), np.uint16)
-    memory = fill(kernels, Panels(64, 64, 16, BITS))
+    memory = fill(kernels, Panels(64, 64, 4, 16, BITS))
     made = stored(memory, kernels=kernels)
-    assert made.forms == ("raw",) and made.data is memory and not made.is_coded
+    assert forms(made) == ("raw",) and made.data is memory and not made.is_coded
 
 
 def test_frequent_kernels_are_coded() -> None:
     kernels = skewed(128, 128)
-    made = stored(fill(kernels, Panels(128, 128, 16, BITS)), kernels=kernels)
-    assert made.forms == ("kernels",) and len(made.data) < 0.75 * made.n_bytes
+    made = stored(fill(kernels, Panels(128, 128, 8, 16, BITS)), kernels=kernels)
+    assert forms(made) == ("kernels",) and len(made.data) < 0.75 * made.n_bytes
 
 
 def test_masked_kernels_are_stored_once() -> None:
     latent = np.random.default_rng(1).integers(0, 512, (64, 64), np.uint16)
     kernels = join(latent, Masks((0, 7, 100, 511), 0))
-    made = stored(fill(kernels, Panels(256, 64, 16, BITS)), kernels=kernels)
-    assert made.forms == ("masked kernels",) and len(made.data) < 0.3 * made.n_bytes
+    made = stored(fill(kernels, Panels(256, 64, 16, 16, BITS)), kernels=kernels)
+    assert forms(made) == ("masked kernels",) and len(made.data) < 0.3 * made.n_bytes
 
 
 def test_signs_in_bytes_take_a_bit() -> None:
     kernels = np.random.default_rng(2).integers(0, 512, (64, 64), np.uint16)
-    made = stored(fill(kernels, Panels(64, 64, 16, BYTES)), kernels=kernels)
-    assert made.forms == ("symbols",) and len(made.data) < 0.14 * made.n_bytes
+    made = stored(fill(kernels, Panels(64, 64, 4, 16, BYTES)), kernels=kernels)
+    assert forms(made) == ("symbols",) and len(made.data) < 0.14 * made.n_bytes
     kernels = skewed(64, 64)
-    assert stored(fill(kernels, Panels(64, 64, 16, BYTES)), kernels=kernels).forms == ("kernels",)
+    assert forms(stored(fill(kernels, Panels(64, 64, 4, 16, BYTES)), kernels=kernels)) == ("kernels",)
 
 
 def test_every_part_has_its_own_form() -> None:
     rng, kernels = np.random.default_rng(3), skewed(32, 32)
-    panels, few = fill(kernels, Panels(32, 32, 8, BITS)), bytes(rng.integers(0, 4, 1000, np.uint8))
+    panels, few = fill(kernels, Panels(32, 32, 4, 8, BITS)), bytes(rng.integers(0, 4, 1000, np.uint8))
     noise = rng.bytes(100)
     memory = panels + bytes(64) + few + noise
     parts = ((0, len(panels)), (len(panels) + 64, 1000), (len(panels) + 1064, 100), (len(memory), 0))
-    assert stored(memory, *parts, kernels=kernels).forms == ("kernels", "symbols", "raw")
+    assert forms(stored(memory, *parts, kernels=kernels)) == ("kernels", "symbols", "raw")
 
 
 def test_no_constants() -> None:
@@ -68,19 +75,19 @@ def test_no_constants() -> None:
 def test_padding_between_parts_is_left_out() -> None:
     memory = (b"part" + bytes(60)) * 40
     made = stored(memory, *((start, 4) for start in range(0, len(memory), 64)))
-    assert made.is_coded and set(made.forms) == {"raw"} and len(made.data) == 20 + 40 * 20
+    assert made.is_coded and set(forms(made)) == {"raw"} and len(made.data) == 20 + 40 * 20
 
 
 def test_the_same_bytes_again() -> None:
     kernels = skewed(64, 32)
-    memory = fill(kernels, Panels(64, 32, 16, BITS))
+    memory = fill(kernels, Panels(64, 32, 4, 16, BITS))
     assert stored(memory, kernels=kernels) == stored(memory, kernels=kernels.copy())
 
 
 def blob() -> tuple[bytes, bytes]:
     """A blob with every form in it, and what it decodes to."""
     kernels, few = skewed(8, 32), bytes([1, 2, 1, 1] * 20)
-    panels = fill(kernels, Panels(8, 32, 4, BITS))
+    panels = fill(kernels, Panels(8, 32, 2, 4, BITS))
     memory = panels + bytes(3) + few + b"raw"
     sections = [
         container.Section(container.RAW, len(memory) - 3, 3, b"raw"),
@@ -89,7 +96,7 @@ def blob() -> tuple[bytes, bytes]:
             container.KERNELS,
             0,
             len(panels),
-            container.kernels_payload(kernels, Masks((0,), 0), Panels(8, 32, 4, BITS)),
+            container.kernels_payload(kernels, Masks((0,), 0), Panels(8, 32, 2, 4, BITS)),
         ),
     ]
     return container.write(sections, memory), memory

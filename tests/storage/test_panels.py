@@ -28,13 +28,14 @@ def test_a_tap_is_a_bit() -> None:
     assert kernel_symbols(weights).tolist() == [[1 << 0 | 1 << 5 | 1 << 8]]
 
 
+@pytest.mark.parametrize("spare", [0, 1])
 @pytest.mark.parametrize("element", [BITS, BYTES])
 @pytest.mark.parametrize(
     ("out", "inputs", "width"), [(1, 1, 1), (5, 31, 4), (8, 32, 4), (9, 33, 8), (3, 65, 16)]
 )
-def test_where_weights_lie_in_panels(out: int, inputs: int, width: int, element: int) -> None:
+def test_where_weights_lie_in_panels(out: int, inputs: int, width: int, element: int, spare: int) -> None:
     """Element by element, as the docstring says."""
-    layout = Panels(out, inputs, width, element)
+    layout = Panels(out, inputs, -(-out // width) + spare, width, element)
     weights = np.where(np.random.default_rng(1).random((out, 3, 3, inputs)) < 0.5, -1, 1)
     memory = fill(kernel_symbols(weights), layout)
     assert len(memory) == layout.n_bytes
@@ -55,13 +56,13 @@ def test_where_weights_lie_in_panels(out: int, inputs: int, width: int, element:
 @pytest.mark.parametrize("width", [1, 4, 8, 32])
 def test_panels_are_found(width: int, element: int) -> None:
     symbols = random_symbols(40, 33)
-    layout = Panels(40, 33, width, element)
+    layout = Panels(40, 33, 64 // width, width, element)
     assert find_panels(symbols, fill(symbols, layout)) == layout
 
 
 def test_other_memory_is_no_panels() -> None:
     symbols = random_symbols(8, 32)
-    memory = bytearray(fill(symbols, Panels(8, 32, 4, BITS)))
+    memory = bytearray(fill(symbols, Panels(8, 32, 2, 4, BITS)))
     memory[7] ^= 1
     assert find_panels(symbols, bytes(memory)) is None
     assert find_panels(symbols, bytes(memory[:-1])) is None

@@ -27,8 +27,8 @@ def check(sparse: SparseWeights, weights: np.ndarray) -> None:
     assert sparse.rows[0] == 0 and sparse.rows[-1] == len(sparse.gaps) == len(sparse.codes)
     assert sparse.gaps.max(initial=0) < 2**sparse.gap_bits and sparse.codes.max(initial=0) < len(sparse.table)
     assert len(sparse.table) == 2**sparse.code_bits and 2 <= sparse.code_bits <= 8
-    dtypes = (sparse.rows.dtype, sparse.gaps.dtype, sparse.codes.dtype, sparse.table.dtype)
-    assert dtypes == (np.int32, np.uint8, np.uint8, np.int16)
+    dtypes = [field.dtype.name for field in (sparse.rows, sparse.gaps, sparse.codes, sparse.table)]
+    assert dtypes == ["int32", "uint8", "uint8", "int16"]
 
 
 def random_weights(out: int, features: int, density: float, levels: int, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from bnnc.ir.packed_ops import BitConv2d, XnorConv2d
 from bnnc.schedule.memory import ALIGNMENT, aligned
 from bnnc.schedule.stages import Stage
 from bnnc.sim.bits import weight_values
-from bnnc.storage.layer import Part, Stored, store
+from bnnc.storage.layer import Part, Stored, StoredPart, store
 from bnnc.storage.panels import kernel_symbols
 
 
@@ -27,12 +27,12 @@ class Blob:
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """What a layer takes: constants of `n_bytes` in `stored_bytes`. `forms` are those of its arrays."""
+    """What a layer takes: constants of `n_bytes` in `stored_bytes`. `arrays` are those of its kernel."""
 
     name: str
     n_bytes: int
     stored_bytes: int
-    forms: tuple[str, ...]
+    arrays: tuple[StoredPart, ...]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def store_constants(
         for stage, memory, arrays in zip(stages, constants, known, strict=True)
     ]
     layers = tuple(
-        StoredLayer(stage.head.name, s.n_bytes, len(s.data), s.forms)
+        StoredLayer(stage.head.name, s.n_bytes, len(s.data), s.parts)
         for stage, s in zip(stages, stored, strict=True)
         if s.n_bytes
     )

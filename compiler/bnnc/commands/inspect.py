@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bnnc.report.layers import Layer
 
 COLUMNS = ("name", "op", "bits", "shape", "MACs", "weight bytes", "table bytes", "lowered")
-STORED_COLUMNS = ("name", "bytes", "stored", "share", "arrays stored as")
+STORED_COLUMNS = ("name", "bytes", "stored", "share", "arrays: stored as, bytes stored/bytes")
 
 
 @click.command("inspect")
@@ -100,4 +100,5 @@ def _row(layer: Layer) -> tuple[object, ...]:
 
 def _stored_row(layer: dict[str, Any]) -> tuple[object, ...]:
     share = f"{100 * layer['stored_bytes'] / layer['n_bytes']:.1f} %"
-    return (layer["name"], layer["n_bytes"], layer["stored_bytes"], share, ", ".join(layer["forms"]))
+    arrays = (f"{a['form']} {a['stored_bytes']:,}/{a['n_bytes']:,}" for a in layer["arrays"])
+    return (layer["name"], layer["n_bytes"], layer["stored_bytes"], share, ", ".join(arrays))

@@ -21,7 +21,7 @@ from bnnc.storage.panels import Masks, Panels, fill, join
 
 MAGIC = b"BNW1"
 RAW, SYMBOLS, KERNELS = 0, 1, 2
-_BLOB, _SECTION, _PANELS = struct.Struct("<4sIIIHH"), struct.Struct("<BBHIII"), struct.Struct("<HHHHBBH")
+_BLOB, _SECTION, _PANELS = struct.Struct("<4sIIIHH"), struct.Struct("<BBHIII"), struct.Struct("<HHHHHBB")
 _PANELS_LIMIT = 1 << 16
 
 
@@ -49,8 +49,9 @@ def symbols_payload(memory: bytes) -> bytes:
 def kernels_payload(latent: Array, masks: Masks, layout: Panels) -> bytes:
     """Kernels as Huffman-coded symbols of 9 bits, and where they go."""
     copies = len(masks.masks)
-    assert max(layout.out, layout.inputs, layout.width) < _PANELS_LIMIT
-    header = _PANELS.pack(layout.out, layout.inputs, layout.width, copies, layout.element, masks.order, 0)
+    assert max(layout.out, layout.inputs, layout.panels, layout.width) < _PANELS_LIMIT
+    sizes = (layout.out, layout.inputs, layout.panels, layout.width)
+    header = _PANELS.pack(*sizes, copies, layout.element, masks.order)
     return header + np.array(masks.masks, "<u2").tobytes() + huffman.encode(latent.ravel(), 9)
 
 
@@ -110,14 +111,14 @@ def _decoded(section: Section) -> bytes:
 
 def _kernels(payload: bytes, n_bytes: int) -> bytes:
     _require(len(payload) >= _PANELS.size, "cut off")
-    out, inputs, width, copies, element, order, zero = _PANELS.unpack_from(payload)
+    out, inputs, panels, width, copies, element, order = _PANELS.unpack_from(payload)
     first = _PANELS.size + 2 * copies
-    _require(min(out, inputs, width, copies) > 0 and out % copies == 0, "impossible panels")
-    _require(
-        element < 2 and order < min(copies, 2) and zero == 0 and len(payload) >= first, "impossible panels"
-    )
-    masks, layout = np.frombuffer(payload, "<u2", copies, _PANELS.size), Panels(out, inputs, width, element)
-    _require(masks[0] == 0 and masks.max() < 512 and layout.n_bytes == n_bytes, "impossible masks")
+    _require(min(out, inputs, copies) > 0 and out % copies == 0, "impossible panels")
+    _require(out <= panels * width and element < 2 and order < min(copies, 2), "impossible panels")
+    layout = Panels(out, inputs, panels, width, element)
+    _require(layout.n_bytes == n_bytes and len(payload) >= first, "impossible panels")
+    masks = np.frombuffer(payload, "<u2", copies, _PANELS.size)
+    _require(masks[0] == 0 and masks.max() < 512, "impossible masks")
     symbol_bits, symbols = huffman.decode(payload[first:])
     _require(symbol_bits == 9 and len(symbols) == out // copies * inputs, "a wrong number of kernels")
     return fill(join(symbols.reshape(-1, inputs), Masks(tuple(masks.tolist()), order)), layout)

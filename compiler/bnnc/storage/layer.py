@@ -16,15 +16,24 @@ Part = tuple[int, int]  # start and size in bytes of an array among the constant
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What is stored of `n_bytes` of constants: a blob, or themselves where a blob would not be smaller.
+class StoredPart:
+    """An array of `n_bytes` in `stored_bytes`.
 
-    `forms` says how each part is stored: raw, symbols (8 bits or less), kernels (9 bits), masked kernels.
+    The form is raw, symbols (of at most 8 bits), kernels (of 9 bits) or masked kernels.
     """
+
+    form: str
+    n_bytes: int
+    stored_bytes: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is stored of `n_bytes` of constants: a blob, or themselves where a blob would not be smaller."""
 
     data: bytes
     n_bytes: int
-    forms: tuple[str, ...]
+    parts: tuple[StoredPart, ...]
 
     @property
     def is_coded(self) -> bool:
@@ -34,10 +43,14 @@ class Stored:
 
 @dataclass(frozen=True)
 class _Form:
-    """A way to store a part. `n_bytes` is the size of its section."""
+    """A way to store a part."""
 
     name: str
     section: Section
+
+    @property
+    def part(self) -> StoredPart:
+        return StoredPart(self.name, self.section.n_bytes, self.section.stored_bytes)
 
 
 def store(memory: bytes, parts: Sequence[Part], kernels: Array | None = None) -> Stored:
@@ -49,10 +62,10 @@ def store(memory: bytes, parts: Sequence[Part], kernels: Array | None = None) ->
     forms = [_smallest(memory[start : start + size], start, kernels) for start, size in whole]
     blob = container.write([form.section for form in forms], memory)
     if len(blob) >= len(memory):
-        return Stored(memory, len(memory), ("raw",) * len(forms))
+        return Stored(memory, len(memory), tuple(StoredPart("raw", size, size) for _, size in whole))
     if container.read(blob, len(memory)) != memory:
         raise AssertionError("the stored form of a layer does not decode to its constants")
-    return Stored(blob, len(memory), tuple(form.name for form in forms))
+    return Stored(blob, len(memory), tuple(form.part for form in forms))
 
 
 def _smallest(memory: bytes, start: int, kernels: Array | None) -> _Form:

@@ -21,7 +21,7 @@ BITS, BYTES = 0, 1  # elements of panels
 
 @dataclass(frozen=True)
 class Panels:
-    """Memory that holds (out, inputs) kernels: `width` output channels side by side are a panel.
+    """Memory that holds (out, inputs) kernels: `width` output channels side by side are one of the `panels`.
 
     element BITS: uint32 (panels, 9, words, width), bit i of word j is input channel 32*j + i, 1 for +1.
     element BYTES: int8 (panels, 9, inputs, width), -1 and +1. What is past `out` and `inputs` is 0.
@@ -29,13 +29,9 @@ class Panels:
 
     out: int
     inputs: int
+    panels: int
     width: int
     element: int
-
-    @property
-    def panels(self) -> int:
-        """The number of panels."""
-        return -(-self.out // self.width)
 
     @property
     def n_bytes(self) -> int:
@@ -78,13 +74,13 @@ def find_panels(symbols: Array, memory: bytes) -> Panels | None:
     """How the kernels lie in `memory`, if they lie there in panels."""
     out, inputs = symbols.shape
     for element in (BITS, BYTES):
-        row = Panels(1, inputs, 1, element).n_bytes
+        row = Panels(1, inputs, 1, 1, element).n_bytes
         capacity, rest = divmod(len(memory), row)
         if rest or capacity < out:
             continue
         for width in (n for n in range(1, capacity + 1) if capacity % n == 0):
-            layout = Panels(out, inputs, width, element)
-            if layout.n_bytes == len(memory) and fill(symbols, layout) == memory:
+            layout = Panels(out, inputs, capacity // width, width, element)
+            if fill(symbols, layout) == memory:
                 return layout
     return None
 
