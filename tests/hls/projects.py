@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from tests.graphs import ONE, encoder, random_codes, random_threshold, random_va
 
 from bnnc.executors.hls import HlsExecutor
 from bnnc.hls import build
+from bnnc.hls.folding import Fold
 from bnnc.hls.lower import foldables
 from bnnc.ir.edge_ops import ChannelsLast, Input, Reshape, ToFloat
 from bnnc.ir.elem import B1_01, B1_PM, I8, TER, Elem, elem
@@ -48,18 +49,17 @@ def smallest_folding(graph: Graph) -> Folding:
 
 
 def largest_folding(graph: Graph) -> Folding:
-    return {
-        layer.name: {"pe": layer.pe_choices()[-1], "simd": layer.simd_choices()[-1]}
-        for layer in foldables(graph)
-    }
+    return {layer.name: asdict(max(layer.cycles, key=_size)) for layer in foldables(graph)}
+
+
+def _size(fold: Fold) -> int:
+    return fold.pe * fold.simd
 
 
 def random_folding(graph: Graph, seed: int) -> Folding:
     rng = np.random.default_rng(seed)
-    return {
-        layer.name: {"pe": int(rng.choice(layer.pe_choices())), "simd": int(rng.choice(layer.simd_choices()))}
-        for layer in foldables(graph)
-    }
+    chosen = {layer.name: sorted(layer.cycles) for layer in foldables(graph)}
+    return {name: asdict(folds[rng.integers(len(folds))]) for name, folds in chosen.items()}
 
 
 def packed(name: str, result: Op) -> Graph:

@@ -64,7 +64,7 @@ def test_bisection_reads_the_right_cuts(n_cuts: int, lanes: int) -> None:
     rng = np.random.default_rng(n_cuts)
     cuts = np.sort(rng.choice(np.arange(-900, 900), (6, n_cuts), replace=False), axis=1).astype(np.int32)
     op = steps([-128] * 6, cuts.tolist(), np.ones_like(cuts).tolist(), elem("i16"))
-    text = activation_text(activation_of(op), "unit", lanes, -1000, 1000)
+    text = activation_text(activation_of(op, -1000, 1000), "unit", lanes, -1000, 1000)
     arrays = {
         (what, int(number)): [int(v) for v in body.split(",")]
         for what, number, body in re.findall(r"unit_out_(\w+)_(\d+)\[\d+\] = \{([^}]*)\}", text.arrays)
@@ -83,7 +83,7 @@ def test_bisection_reads_the_right_cuts(n_cuts: int, lanes: int) -> None:
 
 def test_nothing_is_stored_for_what_is_the_same_everywhere() -> None:
     op = steps([-1] * 4, [[0]] * 4, [[2]] * 4, B1_PM)
-    text = activation_text(activation_of(op), "unit", 2, -9, 9)
+    text = activation_text(activation_of(op, -9, 9), "unit", 2, -9, 9)
     assert text.arrays == "" and "return 2;" in text.struct
     keep = Activation(None, lane_of(I32), -9, 9)
     assert activation_text(keep, "unit", 1, -9, 9).type == "bnnc::Keep<unit_out>"

@@ -8,14 +8,14 @@ import pytest
 from tests.hls.projects import convolutional_network, dense_network, every_engine
 
 from bnnc.errors import BnncError
-from bnnc.hls.folding import Fold, Foldable, default_folding
+from bnnc.hls.folding import Fold, Foldable, MatrixSize, default_folding
 from bnnc.hls.lower import foldables, lower
 from bnnc.hls.names import Names
 
 
 def matrix(outputs: int, inputs: int, vectors: int = 1, **bits: int) -> Foldable:
-    chosen = {"x_bits": 1, "extra_bits": 0, "w_bits": 1, "y_bits": 1, **bits}
-    return Foldable("m", "m", vectors, outputs, inputs, inputs, **chosen)
+    chosen = {"x_bits": 1, "extra_bits": 0, "w_bits": 1, "y_bits": 1, "groups": 1, "depth": inputs, **bits}
+    return Foldable("m", "m", MatrixSize(vectors, outputs, inputs, **chosen).cycles())
 
 
 def test_words_stay_within_the_limits() -> None:
@@ -31,7 +31,7 @@ def test_default_is_the_smallest_that_keeps_up() -> None:
     slow, fast = replace(matrix(64, 512, 100), name="slow"), replace(matrix(64, 512), name="fast")
     folds = default_folding([slow, fast], 1)
     assert folds == {"slow": Fold(16, 64), "fast": Fold(1, 16)}
-    assert fast.cycles(Fold(1, 8)) > slow.cycles(folds["slow"]) > fast.cycles(Fold(1, 16))
+    assert fast.cycles[Fold(1, 8)] > slow.cycles[folds["slow"]] > fast.cycles[Fold(1, 16)]
 
 
 def test_no_faster_than_the_input_arrives() -> None:
@@ -42,8 +42,7 @@ def test_no_faster_than_the_input_arrives() -> None:
 def test_default_divides(graph: object) -> None:
     accelerator = lower(graph, Names())  # type: ignore[arg-type]
     for layer in foldables(graph):  # type: ignore[arg-type]
-        fold = accelerator.folds[layer.name]
-        assert layer.outputs % fold.pe == 0 and layer.simd_of % fold.simd == 0
+        assert accelerator.folds[layer.name] in layer.cycles
 
 
 def test_layers_are_named_as_in_the_model_or_the_sources() -> None:

@@ -12,7 +12,7 @@ from bnnc.executors import cache
 from bnnc.executors.manifest import MANIFEST, file_digests, read_manifest
 from bnnc.executors.registry import BuildTarget, Executor, check_runs_here
 from bnnc.executors.samples import generated_samples
-from bnnc.hls.chain import core_chain
+from bnnc.hls.core import buildable_core
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.sim import simulator
@@ -44,7 +44,7 @@ def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | N
 def check_buildable(graph: Graph, target: BuildTarget) -> None:
     """BnncError for what target hls cannot build, such as real numbers at the input."""
     if target.kind == "hls":
-        core_chain(graph)
+        buildable_core(graph)
 
 
 def open_built(name: str, graph: Graph, folder: Path, cache_root: Path) -> Executor:

@@ -8,10 +8,12 @@ import numpy as np
 
 from bnnc.hls.cpp import struct
 from bnnc.hls.lanes import Lane, lane_for, lane_of, signed_bits
+from bnnc.hls.rescale import lines_of
 from bnnc.hls.roms import Reader, Rom, rom
-from bnnc.ir.elem import B1_PM
-from bnnc.ir.integer_ops import Narrow, Table, Threshold
+from bnnc.ir.elem import B1_PM, Elem
+from bnnc.ir.integer_ops import Table, Threshold
 from bnnc.ir.op import Array
+from bnnc.ir.value_ops import Rescale
 
 MAX_COMPARED = 15  # more steps than this are searched by bisection instead of compared at once
 
@@ -20,7 +22,7 @@ MAX_COMPARED = 15  # more steps than this are searched by bisection instead of c
 class Activation:
     """A function of an integer per channel with results lo..hi in `lane`; op None hands the integer on."""
 
-    op: Threshold | Table | None
+    op: Threshold | Table | Rescale | None
     lane: Lane
     lo: int
     hi: int
@@ -36,16 +38,23 @@ class ActivationText:
     arrays: str
 
 
-def activation_of(op: Threshold | Table) -> Activation:
-    if isinstance(op, Table):
-        return Activation(op, lane_of(op.elem), int(op.table.min()), int(op.table.max()))
-    return Activation(op, lane_of(op.elem), int(op.levels.min()), int(op.levels.max()))
+def activation_of(op: Threshold | Table | Rescale, lo: int, hi: int) -> Activation:
+    """The function of integers lo..hi."""
+    match op:
+        case Table():
+            return Activation(op, lane_of(op.elem), int(op.table.min()), int(op.table.max()))
+        case Threshold():
+            return Activation(op, lane_of(op.elem), int(op.levels.min()), int(op.levels.max()))
+        case Rescale():
+            y_lo, y_hi = lines_of(op, lo, hi).range
+            keeps = op.only_clips and (lo, hi) == (y_lo, y_hi)
+            return Activation(None if keeps else op, lane_for(y_lo, y_hi), y_lo, y_hi)
 
 
-def narrowing(op: Narrow, lo: int, hi: int) -> Activation:
-    """Integers that lie in lo..hi, and in the range of the type: in the fewest bits."""
-    lo, hi = max(lo, op.elem.lo), min(hi, op.elem.hi)
-    return Activation(None, lane_of(B1_PM) if op.elem == B1_PM else lane_for(lo, hi), lo, hi)
+def narrowing(elem: Elem, lo: int, hi: int) -> Activation:
+    """Integers that lie in lo..hi, and in the range of `elem`: in the fewest bits."""
+    lo, hi = max(lo, elem.lo), min(hi, elem.hi)
+    return Activation(None, lane_of(B1_PM) if elem == B1_PM else lane_for(lo, hi), lo, hi)
 
 
 def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) -> ActivationText:
@@ -57,6 +66,8 @@ def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) ->
             return ActivationText(f"bnnc::Keep<{name}>", "activation", struct(name, "\n".join(head)), "")
         case Table() as table:
             return _table_text(table, act.lane, name, lanes, (lo, hi), head)
+        case Rescale() as rescale:
+            return _rescale_text(rescale, name, lanes, (lo, hi), head)
         case Threshold() as threshold:
             rows = reachable_steps(threshold, lo, hi)
             many = rows.cuts.shape[1] > MAX_COMPARED
@@ -166,6 +177,45 @@ def _table_text(
         rom(name, entry, _rows(lane.codes(op.table), lanes)),
     ]
     return _text(f"bnnc::Table<{name}>", "table", name, head + fields, roms)
+
+
+def _rescale_text(
+    op: Rescale, name: str, lanes: int, span: tuple[int, int], head: list[str]
+) -> ActivationText:
+    lines = lines_of(op, *span)
+    limits = f"static const int LOWEST = {op.lo}, HIGHEST = {op.hi};"
+    if op.only_clips:
+        fields = [*head, f"typedef ap_int<{signed_bits(min(op.lo, span[0]), max(op.hi, span[1]))}> wide_t;"]
+        return _text(f"bnnc::Clip<{name}>", "rescale", name, [*fields, limits], [])
+    is_bent = len(lines.multiplier) == 2
+    factors, pivots = lines.multiplier, np.clip(lines.pivot, span[0], span[1] + 1)
+    fields = [
+        f"typedef ap_int<{signed_bits(int(factors.min()), int(factors.max()))}> multiplier_t;",
+        f"typedef ap_int<{signed_bits(int(lines.offset.min()), int(lines.offset.max()))}> offset_t;",
+        f"typedef ap_int<{lines.sum_bits}> sum_t;",
+        limits,
+    ]
+    constant = ("lane", "fold", "above"), "2 * lane + above" if is_bent else "lane", "fold"
+    roms = [
+        rom(name, Reader("multiplier_t", "multiplier", *constant), _per_piece(factors, lanes)),
+        rom(name, Reader("offset_t", "offset", *constant), _per_piece(lines.offset, lanes)),
+        rom(
+            name,
+            Reader("int", "shift", constant[0][:2], "lane", "fold"),
+            _per_lane(lines.shift[:, None], lanes, 1),
+        ),
+    ]
+    if is_bent:
+        fields.append(f"typedef ap_int<{signed_bits(min(span[0], 0), span[1] + 1)}> pivot_t;")
+        pivot = Reader("pivot_t", "pivot", constant[0][:2], "lane", "fold")
+        roms.append(rom(name, pivot, _per_lane(pivots[:, None], lanes, 1)))
+    engine = "Lines" if is_bent else "Line"
+    return _text(f"bnnc::{engine}<{name}>", "rescale", name, head + fields, roms)
+
+
+def _per_piece(values: Array, lanes: int) -> list[Array]:
+    """(pieces, C) to (lanes * pieces, folds)."""
+    return _per_lane(values.T.copy(), lanes, len(values))
 
 
 def _per_lane(values: Array, lanes: int, columns: int) -> list[Array]:

@@ -70,6 +70,8 @@ def _values(graph: Graph, acc: Accelerator, project: str, part: str, clock_mhz: 
         "top": f"{project}_top",
         "version": bnnc.__version__,
         "units": acc.units,
+        "stages": acc.stages,
+        "fifos": acc.fifos,
         "engines": _engines(acc),
         "layers": len(acc.layers),
         "inputs": tensor_of(encoder).size,
@@ -139,4 +141,5 @@ def _entry(acc: Accelerator, values: dict[str, Any]) -> dict[str, Any]:
     keys = ("name", "top", "part", "clock_mhz", "inputs", "outputs", "in_bits", "out_bits", "slowest")
     units = [{"name": unit.name, "what": unit.comment, "cycles": unit.cycles} for unit in acc.units]
     folding = {layer: asdict(fold) for layer, fold in sorted(acc.folds.items())}
-    return {**{key: values[key] for key in keys}, "units": units, "folding": folding}
+    entry = {**{key: values[key] for key in keys}, "units": units, "folding": folding}
+    return entry | {"fifos": [asdict(fifo) for fifo in acc.fifos]}

@@ -12,41 +12,71 @@ MAX_PE = 16
 Choice = Mapping[str, Mapping[str, int]]
 
 
+@dataclass(frozen=True, order=True)
+class Fold:
+    pe: int
+    simd: int
+
+    def __str__(self) -> str:
+        return f"pe {self.pe} with simd {self.simd}"
+
+
 @dataclass(frozen=True)
 class Foldable:
-    """A matrix as far as folding goes: `name` in the sources, `node` in the model."""
+    """A matrix as far as folding goes: `name` in the sources, `node` in the model.
+
+    `cycles` has every folding that is possible, and the cycles of a sample with it.
+    """
 
     name: str
     node: str
+    cycles: Mapping[Fold, int]
+
+    def pe_choices(self) -> list[int]:
+        return sorted({fold.pe for fold in self.cycles})
+
+    def simd_choices(self) -> list[int]:
+        return sorted({fold.simd for fold in self.cycles})
+
+
+@dataclass(frozen=True)
+class MatrixSize:
+    """A matrix (outputs, inputs) for each of `vectors` vectors; with groups `inputs` are those of a group.
+
+    `depth` of the inputs lie side by side in the stream. Bits are those of an element; each word has
+    `extra_bits` more.
+    """
+
     vectors: int
     outputs: int
     inputs: int
-    simd_of: int
+    depth: int
+    groups: int
     x_bits: int
     extra_bits: int
     w_bits: int
     y_bits: int
 
-    def pe_choices(self) -> list[int]:
-        """Divisors of the outputs whose results fit into a stream word."""
-        return [d for d in divisors(self.outputs) if d == 1 or d * self.y_bits <= MAX_WORD_BITS]
+    def cycles(self) -> dict[Fold, int]:
+        """Every folding: in a word lie channels of one group, or all the channels of several groups.
 
-    def simd_choices(self) -> list[int]:
-        """Divisors of the inputs whose codes fit into a stream word and their weights into a weight word."""
-        return [d for d in divisors(self.simd_of) if d == 1 or self._fits(d)]
+        Outputs of several groups are computed at once only if these are all that the groups have: the next
+        ones would belong before those of the second group.
+        """
+        outputs = self.outputs // self.groups
+        folds = [Fold(pe, simd) for pe in divisors(outputs) for simd in divisors(self.depth)]
+        folds += [Fold(n * outputs, n * self.depth) for n in divisors(self.groups)[1:]]
+        return {fold: self._cycles(fold) for fold in folds if self._fits(fold)}
 
-    def cycles(self, fold: Fold) -> int:
-        return self.vectors * (self.outputs // fold.pe) * (self.inputs // fold.simd)
+    def _cycles(self, fold: Fold) -> int:
+        return self.vectors * (self.outputs // fold.pe) * (self.inputs // min(fold.simd, self.depth))
 
-    def _fits(self, simd: int) -> bool:
-        in_bits = simd * self.x_bits + self.extra_bits
-        return simd * self.w_bits <= MAX_WEIGHT_BITS and in_bits <= MAX_WORD_BITS
-
-
-@dataclass(frozen=True)
-class Fold:
-    pe: int
-    simd: int
+    def _fits(self, fold: Fold) -> bool:
+        """Whether words of the streams and of the weights are narrow enough; single elements always are."""
+        in_bits = fold.simd * self.x_bits + self.extra_bits
+        weight_bits = min(fold.simd, self.depth) * self.w_bits
+        fits_in = fold.simd == 1 or (weight_bits <= MAX_WEIGHT_BITS and in_bits <= MAX_WORD_BITS)
+        return fits_in and (fold.pe == 1 or fold.pe * self.y_bits <= MAX_WORD_BITS)
 
 
 def default_folding(layers: list[Foldable], floor_cycles: int) -> dict[str, Fold]:
@@ -54,10 +84,7 @@ def default_folding(layers: list[Foldable], floor_cycles: int) -> dict[str, Fold
 
     `floor_cycles` are those of the slowest other unit: a matrix need not be faster than that.
     """
-    fastest = [
-        layer.cycles(Fold(max(d for d in layer.pe_choices() if d <= MAX_PE), layer.simd_choices()[-1]))
-        for layer in layers
-    ]
+    fastest = [min(n for fold, n in layer.cycles.items() if fold.pe <= MAX_PE) for layer in layers]
     target = max([floor_cycles, *fastest])
     return {layer.name: _cheapest(layer, target) for layer in layers}
 
@@ -84,8 +111,7 @@ def chosen_folding(layers: list[Foldable], chosen: Choice, default: Mapping[str,
 
 def _cheapest(layer: Foldable, target: int) -> Fold:
     """Fewest products at once, then fewest elements: a wide word costs less than a second accumulator."""
-    folds = [Fold(pe, simd) for pe in layer.pe_choices() for simd in layer.simd_choices()]
-    reaching = [fold for fold in folds if layer.cycles(fold) <= target]
+    reaching = [fold for fold, cycles in layer.cycles.items() if cycles <= target]
     return min(reaching, key=lambda fold: (fold.pe * fold.simd, fold.pe))
 
 
@@ -102,4 +128,8 @@ def _checked(layer: Foldable, wanted: Mapping[str, int], default: Fold) -> Fold:
             if value not in possible
         ]
     )
+    if fold not in layer.cycles:
+        fitting = [other for other in sorted(layer.cycles) if other.pe == fold.pe or other.simd == fold.simd]
+        remedy = f"one of {', '.join(map(str, fitting))} is"
+        raise BnncError.at(where, f"{fold} is not possible: groups share words whole", remedy)
     return fold

@@ -8,6 +8,7 @@ import numpy as np
 
 from bnnc.hls.lanes import BIPOLAR, Lane, Wire, lane_for, lane_of
 from bnnc.hls.window import needs_window
+from bnnc.ir.elem import I32
 from bnnc.ir.geometry import Pair
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array, map_shape
@@ -19,10 +20,11 @@ Conv = Conv2d | XnorConv2d | BitConv2d
 
 @dataclass(frozen=True)
 class Matrix:
-    """A convolution as a matrix: weights (O, taps * C) in lanes of `w`, for every one of `vectors` windows.
+    """A convolution as a matrix: weights (O, taps * C/groups) in lanes of `w`, for each of `vectors` windows.
 
     x is the lane of the map, wide enough for the padding; with `has_valid` each word has a bit more that is
-    0 in the padding (zeros around a b1_pm map). Sums of any part of the taps lie in lo..hi.
+    0 in the padding (zeros around a b1_pm map). `channels` are those of the map. Sums of any part of the
+    taps lie in lo..hi.
     """
 
     conv: Conv
@@ -40,14 +42,18 @@ class Matrix:
         return self.weights.shape[0], self.weights.shape[1]
 
     @property
-    def needs_window(self) -> bool:
-        conv = self.conv
-        return needs_window(map_shape(conv.x)[:2], conv.kernel, conv.strides, conv.pads)
+    def groups(self) -> int:
+        return self.conv.groups
 
     @property
-    def simd_of(self) -> int:
-        """What SIMD has to divide: the channels of a tap, or the whole vector where there is no window."""
-        return self.channels if self.needs_window else self.shape[1]
+    def needs_window(self) -> bool:
+        conv = self.conv
+        return needs_window(map_shape(conv.x)[:2], conv.kernel, conv.strides, conv.pads, conv.groups)
+
+    @property
+    def depth(self) -> int:
+        """What SIMD has to divide: a group's channels of a tap, or its whole vector without a window."""
+        return self.channels // self.groups if self.needs_window else self.shape[1]
 
     @property
     def weight_name(self) -> str:
@@ -62,9 +68,8 @@ def matrix_of(conv: Conv, wire: Wire) -> Matrix:
     values, w = _weights(conv)
     flat = values.reshape(len(values), -1)
     padding = {conv.pad_value} if any(conv.pads) else set()
-    lo, hi = min(wire.lo, *padding, wire.hi), max(wire.lo, *padding, wire.hi)
-    ends = np.stack([flat * lo, flat * hi, 0 * flat])
     has_valid = wire.lane == BIPOLAR and 0 in padding
+    lo, hi = sums_between(flat, min(wire.lo, *padding, wire.hi), max(wire.lo, *padding, wire.hi))
     return Matrix(
         conv=conv,
         weights=flat,
@@ -73,9 +78,22 @@ def matrix_of(conv: Conv, wire: Wire) -> Matrix:
         has_valid=has_valid,
         channels=map_shape(conv.x)[2],
         vectors=map_shape(conv)[0] * map_shape(conv)[1],
-        lo=int(ends.min(axis=0).sum(axis=1).min()),
-        hi=int(ends.max(axis=0).sum(axis=1).max()),
+        lo=lo,
+        hi=hi,
     )
+
+
+def sums_between(weights: Array, lo: int, hi: int) -> Pair:
+    """Bounds of the sum of any part of a row of `weights` (O, N) times integers lo..hi."""
+    ends = np.stack([weights * lo, weights * hi, 0 * weights])
+    smallest = int(ends.min(axis=0).sum(axis=1).min())
+    largest = int(ends.max(axis=0).sum(axis=1).max())
+    return in_32_bits(smallest, largest)
+
+
+def in_32_bits(lo: int, hi: int) -> Pair:
+    """Bounds of sums as int32: where they could leave it they wrap around, and so may their parts."""
+    return (lo, hi) if I32.holds(lo, hi) else (I32.lo, I32.hi)
 
 
 def _lane_with(wire: Wire, padding: set[int]) -> Lane:

@@ -7,7 +7,9 @@ import math
 from bnnc.hls.activations import Activation, activation_text
 from bnnc.hls.cpp import amount, counts, struct
 from bnnc.hls.lanes import Wire, lane_for, signed_bits
-from bnnc.hls.units import Chain, Unit
+from bnnc.hls.pace import Pace
+from bnnc.hls.units import Unit
+from bnnc.ir.elem import I32
 from bnnc.ir.integer_ops import MaxPool2d, SumPool2d, TopK
 from bnnc.ir.op import map_shape
 from bnnc.ir.packed_ops import PackedMaxPool2d
@@ -20,13 +22,13 @@ def pooled_wire(op: Pool, wire: Wire) -> Wire:
     if not isinstance(op, SumPool2d):
         return Wire(wire.lane, wire.lanes, math.prod(op.type.shape), wire.lo, wire.hi)
     taps = op.kernel[0] * op.kernel[1]
-    lo, hi = min(0, wire.lo * taps), max(0, wire.hi * taps)
+    lo, hi = max(I32.lo, min(0, wire.lo * taps)), min(I32.hi, max(0, wire.hi * taps))
     return Wire(lane_for(lo, hi), wire.lanes, math.prod(op.type.shape), lo, hi)
 
 
-def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
+def pool_unit(op: Pool, x: Wire, name: str, in_bits: int) -> Unit:
     """Joins the taps that the sliding window unit in front of it writes."""
-    x, y = chain.wire, pooled_wire(op, chain.wire)
+    y = pooled_wire(op, x)
     height, width, channels = map_shape(op)
     taps, words = op.kernel[0] * op.kernel[1], channels // x.lanes
     join = (
@@ -50,8 +52,10 @@ def pool_unit(op: Pool, chain: Chain, name: str, in_bits: int) -> Unit:
         engines=("pool",),
         call=f"bnnc::pool<{name}_shape>",
         wire=y,
-        in_bits=in_bits,
+        in_bits=(in_bits,),
+        words=y.words,
         cycles=height * width * taps * words,
+        pace=Pace.blocks(height * width),
         parameters=struct(f"{name}_shape", "\n".join(fields), counts(x.bits if has_valid else None)),
     )
 
@@ -70,8 +74,10 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
         engines=("map", text.engine),
         call=f"bnnc::map<{name}_in, {text.type}>",
         wire=Wire(act.lane, wire.lanes, wire.size, act.lo, act.hi),
-        in_bits=wire.bits,
+        in_bits=(wire.bits,),
+        words=wire.words,
         cycles=wire.words,
+        pace=Pace.blocks(wire.words),
         parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{text.struct}",
         rom=text.arrays,
     )
@@ -85,8 +91,10 @@ def transpose_unit(wire: Wire, name: str, rows: int, columns: int) -> Unit:
         engines=("transpose",),
         call=f"bnnc::transpose<{wire.bits}, {rows}, {columns}>",
         wire=wire,
-        in_bits=wire.bits,
+        in_bits=(wire.bits,),
+        words=wire.words,
         cycles=2 * wire.size,
+        pace=Pace.blocks(1),
     )
 
 
@@ -98,6 +106,8 @@ def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:
         engines=("top_k",),
         call=f"bnnc::top_k<{wire.lane.cpp}, {indices.cpp}, {wire.size}, {op.k}>",
         wire=Wire(indices, 1, op.k, 0, wire.size - 1),
-        in_bits=wire.bits,
+        in_bits=(wire.bits,),
+        words=op.k,
         cycles=wire.size + op.k,
+        pace=Pace.blocks(1),
     )

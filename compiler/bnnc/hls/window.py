@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 
 from bnnc.hls.cpp import function, struct
 from bnnc.hls.lanes import Lane
+from bnnc.hls.pace import Pace
 from bnnc.ir.geometry import Pads, Pair
 
 
 @dataclass(frozen=True)
 class Window:
-    """Windows over a map of `words` words a pixel."""
+    """Windows over a map of `words` words a pixel, which are `groups` parts that each leave on their own."""
 
     shape: Pair
     out_shape: Pair
@@ -20,6 +24,7 @@ class Window:
     dilations: Pair
     pads: Pads
     words: int
+    groups: int = 1
 
     @property
     def lines(self) -> int:
@@ -28,29 +33,41 @@ class Window:
         return 1 << (min(rows, self.shape[0]) - 1).bit_length()
 
     @property
+    def in_steps(self) -> int:
+        """Steps in which a row of the map arrives."""
+        return self.shape[1] * self.words
+
+    @property
+    def out_steps(self) -> int:
+        """Steps in which a row of windows leaves."""
+        return self.out_shape[1] * self.kernel[0] * self.kernel[1] * self.words
+
+    @property
     def out_words(self) -> int:
-        return self.out_shape[0] * self.out_shape[1] * self.kernel[0] * self.kernel[1] * self.words
+        return self.out_shape[0] * self.out_steps
 
     @property
     def steps(self) -> int:
-        """Steps of the unit for one map: both ends of its ring (templates/hls/window.h.j2), row by row."""
-        in_steps = self.shape[1] * self.words
-        out_steps = self.out_words // self.out_shape[0]
-        arrived: list[int] = []  # when the last word of each row of the map has come
-        left: list[int] = []  # when the last word of each row of windows has gone
+        """Steps of the unit for one map: until all has arrived and all has left."""
+        return max(self.rows.arrived[-1], self.rows.left[-1])
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Both ends of the ring (templates/hls/window.h.j2), row by row."""
+        arrived, left = list[int](), list[int]()
 
         def arrive_up_to(row: int) -> None:
             while len(arrived) <= row:
                 freed = self._freed(len(arrived), left)
-                arrived.append(max(arrived[-1] if arrived else 0, freed) + in_steps)
+                arrived.append(max(arrived[-1] if arrived else 0, freed) + self.in_steps)
 
         for out_row in range(self.out_shape[0]):
             bottom = min(self._top(out_row) + (self.kernel[0] - 1) * self.dilations[0], self.shape[0] - 1)
             arrive_up_to(bottom)
             complete = arrived[bottom] if bottom >= 0 else 0
-            left.append(max(left[-1] if left else 0, complete) + out_steps)
+            left.append(max(left[-1] if left else 0, complete) + self.out_steps)
         arrive_up_to(self.shape[0] - 1)
-        return max(arrived[-1], left[-1])
+        return Rows(self.in_steps, self.out_steps, tuple(arrived), tuple(left))
 
     def _top(self, out_row: int) -> int:
         return out_row * self.strides[0] - self.pads[0]
@@ -65,10 +82,53 @@ class Window:
         return left[needed_by - 1] if needed_by else 0
 
 
-def needs_window(shape: Pair, kernel: Pair, strides: Pair, pads: Pads) -> bool:
+@dataclass(frozen=True)
+class Rows:
+    """After how many steps the last word of each row of the map has come, and of each row of windows gone.
+
+    The words of a row come, or go, one a step and without a pause.
+    """
+
+    in_steps: int
+    out_steps: int
+    arrived: tuple[int, ...]
+    left: tuple[int, ...]
+
+    @property
+    def pace(self) -> Pace:
+        """From the lead: the part of the map that has come minus the part of the windows that has gone.
+
+        Between two steps at which a row begins or ends it changes evenly, so that these are its extremes.
+        When the first word leaves on, a step that reads may write first: the 1 / words of all windows.
+        """
+        started, ends = self.left[0] - self.out_steps, (*self.arrived, *self.left)
+        turns = {
+            *ends,
+            *(end - self.in_steps for end in self.arrived),
+            *(end - self.out_steps for end in self.left),
+        }
+        leads = {step: self._lead(step) for step in turns}
+        reading = [leads[step] for step in turns if started <= step <= self.arrived[-1]]
+        hold = max(lead for step, lead in leads.items() if step <= self.left[-1])
+        written_first = Fraction(1, len(self.left) * self.out_steps)
+        return Pace(hold, max(Fraction(0), hold - min(reading, default=hold) + written_first))
+
+    def _lead(self, step: int) -> Fraction:
+        return _share(self.arrived, self.in_steps, step) - _share(self.left, self.out_steps, step)
+
+
+def _share(ends: tuple[int, ...], length: int, step: int) -> Fraction:
+    """The part of all rows that is through after so many steps."""
+    row = bisect_left(ends, step)
+    within = 0 if row == len(ends) else max(0, step - ends[row] + length)
+    return Fraction(row * length + within, len(ends) * length)
+
+
+def needs_window(shape: Pair, kernel: Pair, strides: Pair, pads: Pads, groups: int = 1) -> bool:
     """Whether taps are read more than once, or in another order than the map has them."""
     single = kernel == (1, 1) and strides == (1, 1)
-    return any(pads) or not (kernel == shape or single)
+    whole = kernel == shape and (groups == 1 or kernel == (1, 1))
+    return any(pads) or not (whole or single)
 
 
 def window_struct(name: str, window: Window, lanes: int, wire_lane: Lane, outside: int | None) -> str:
@@ -78,7 +138,8 @@ def window_struct(name: str, window: Window, lanes: int, wire_lane: Lane, outsid
     fields = [
         f"typedef ap_uint<{in_bits}> in_t;",
         f"typedef ap_uint<{in_bits + (outside is None)}> out_t;",
-        f"static const int HEIGHT = {height}, WIDTH = {width}, WORDS = {window.words};",
+        f"static const int HEIGHT = {height}, WIDTH = {width}, WORDS = {window.words}, "
+        f"GROUPS = {window.groups};",
         f"static const int OUT_HEIGHT = {out_height}, OUT_WIDTH = {out_width};",
         f"static const int LINES = {window.lines}, STEPS = {window.steps};",
         f"static const int KERNEL_HEIGHT = {window.kernel[0]}, KERNEL_WIDTH = {window.kernel[1]};",

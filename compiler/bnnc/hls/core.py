@@ -1,4 +1,4 @@
-"""The core of a packed graph as a list of operations."""
+"""The core of a packed graph: the operations that target hls builds units for."""
 
 from __future__ import annotations
 
@@ -8,25 +8,23 @@ from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
-from bnnc.ir.parts import core_input, core_result
+from bnnc.ir.sparse_ops import SparseDense
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
+from bnnc.sim.simulator import core_ops
 
 CPU_REMEDY = "use --target arm"
-Fused = Threshold | Table | Narrow | None
 _BUILT = (
-    *(EncodeInput, Conv2d, XnorConv2d, BitConv2d, Threshold, Table, Narrow, TopK),
-    *(MaxPool2d, PackedMaxPool2d, SumPool2d, ChannelsLast, ChannelsFirst, Pack, Unpack, Reshape, Cast),
+    *(EncodeInput, Conv2d, XnorConv2d, BitConv2d, SparseDense, Threshold, Table, Rescale, Narrow, TopK),
+    *(MaxPool2d, PackedMaxPool2d, SumPool2d, AddMaps, ConcatChannels, GatherChannels),
+    *(ChannelsLast, ChannelsFirst, Pack, Unpack, Reshape, Cast),
 )
 
 
-def core_chain(graph: Graph) -> list[Op]:
-    """The operations behind the input encoder, first to last. BnncError for what this target cannot build."""
-    encoder, op, chain = core_input(graph), core_result(graph), list[Op]()
-    while op is not encoder:
-        chain.append(op)
-        op = op.operands[0]
-    chain.reverse()
-    raise_all([finding for op in (encoder, *chain) for finding in _unsupported(op)])
-    return chain
+def buildable_core(graph: Graph) -> tuple[Op, ...]:
+    """The operations from the input encoder to the result. BnncError for what this target cannot build."""
+    ops = core_ops(graph)
+    raise_all([finding for op in ops for finding in _unsupported(op)])
+    return ops
 
 
 def _unsupported(op: Op) -> list[Finding]:
@@ -36,8 +34,6 @@ def _unsupported(op: Op) -> list[Finding]:
             return [
                 Finding(f"input {op.x.name!r}", what, "declare them, as in --input-domain u8:scale=1/255")
             ]
-        case Conv2d() if op.groups > 1:
-            return [Finding(op.where, f"{op.groups} groups are not supported by target hls", CPU_REMEDY)]
         case _ if not isinstance(op, _BUILT):
             return [Finding(op.where, "not supported by target hls", CPU_REMEDY)]
         case _:

@@ -1,0 +1,117 @@
+"""Units where branches meet, and those that choose channels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnnc.hls.activations import activation_text
+from bnnc.hls.cpp import amount, struct
+from bnnc.hls.lanes import Wire, divisors, lane_for, signed_bits
+from bnnc.hls.layers import AddLayer
+from bnnc.hls.pace import Pace
+from bnnc.hls.roms import Reader, rom
+from bnnc.hls.units import Unit
+from bnnc.ir.op import Array
+from bnnc.ir.value_ops import GatherChannels
+
+PLACE = Reader("int", "place", ("word",), "0", "word")
+
+
+def add_unit(layer: AddLayer, a: Wire, b: Wire, name: str) -> Unit:
+    """Sums of two streams with as many lanes each, a number that divides the channels."""
+    out = activation_text(layer.act, name, a.lanes, layer.lo, layer.hi)
+    fields = [
+        f"typedef {a.lane.cpp} A;",
+        f"typedef {b.lane.cpp} B;",
+        f"typedef ap_uint<{a.bits}> a_t;",
+        f"typedef ap_uint<{b.bits}> b_t;",
+        f"typedef ap_int<{signed_bits(layer.lo, layer.hi)}> sum_t;",
+        f"static const int WORDS = {a.words}, FOLDS = {layer.channels // a.lanes}, LANES = {a.lanes};",
+    ]
+    return Unit(
+        name=name,
+        comment=f"sums of {a.size} elements to {amount(layer.act.lane.bits, 'bit')}, "
+        f"{amount(a.lanes, 'lane')}",
+        engines=("add", out.engine),
+        call=f"bnnc::add<{name}_in, {out.type}>",
+        wire=Wire(layer.act.lane, a.lanes, a.size, layer.act.lo, layer.act.hi),
+        in_bits=(a.bits, b.bits),
+        words=a.words,
+        cycles=a.words,
+        pace=Pace.blocks(a.words),
+        parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{out.struct}",
+        rom=out.arrays,
+    )
+
+
+def joined_wire(a: Wire, b: Wire) -> Wire:
+    """The stream of the channels of both."""
+    lo, hi = min(a.lo, b.lo), max(a.hi, b.hi)
+    lane = a.lane if a.lane == b.lane else lane_for(lo, hi)
+    return Wire(lane, a.lanes, a.size + b.size, lo, hi)
+
+
+def concat_unit(a: Wire, b: Wire, channels: tuple[int, int], name: str) -> Unit:
+    """A pixel of a, then one of b; both have as many lanes, a number that divides both channels."""
+    y, pixels = joined_wire(a, b), a.size // channels[0]
+    fields = [
+        f"typedef {a.lane.cpp} A;",
+        f"typedef {b.lane.cpp} B;",
+        f"typedef {y.lane.cpp} Y;",
+        f"static const int PIXELS = {pixels}, LANES = {a.lanes};",
+        f"static const int A_WORDS = {channels[0] // a.lanes}, B_WORDS = {channels[1] // a.lanes};",
+    ]
+    return Unit(
+        name=name,
+        comment=f"{channels[0]} + {channels[1]} channels of {amount(pixels, 'pixel')}, "
+        f"{amount(a.lanes, 'lane')}",
+        engines=("concat",),
+        call=f"bnnc::concat<{name}_shape>",
+        wire=y,
+        in_bits=(a.bits, b.bits),
+        words=y.words,
+        cycles=y.words,
+        pace=Pace.blocks(pixels, spread=2),
+        parameters=struct(f"{name}_shape", "\n".join(fields)),
+    )
+
+
+def gather_unit(op: GatherChannels, x: Wire, name: str) -> Unit:
+    """Pixels with other channels; the lanes of a word stay together."""
+    in_words, places = op.x.type.shape[-1] // x.lanes, op.index[:: x.lanes] // x.lanes
+    pixels, steps = x.words // in_words, max(in_words, len(places))
+    wire = Wire(x.lane, x.lanes, pixels * len(op.index), x.lo, x.hi)
+    place = rom(name, PLACE, [places])
+    fields = [
+        f"typedef ap_uint<{x.bits}> word_t;",
+        f"static const int PIXELS = {pixels}, STEPS = {steps};",
+        f"static const int IN_WORDS = {in_words}, OUT_WORDS = {len(places)};",
+    ]
+    return Unit(
+        name=name,
+        comment=f"{len(op.index)} of {op.x.type.shape[-1]} channels of {amount(pixels, 'pixel')}, "
+        f"{amount(x.lanes, 'lane')}",
+        engines=("gather",),
+        call=f"bnnc::gather<{name}_shape>",
+        wire=wire,
+        in_bits=(x.bits,),
+        words=wire.words,
+        cycles=(pixels + 1) * steps,
+        pace=Pace.blocks(pixels, spread=2),
+        parameters=struct(f"{name}_shape", "\n".join(fields), place.function),
+        rom=place.arrays,
+    )
+
+
+def lanes_together(op: GatherChannels, lanes: int) -> int:
+    """The most lanes that divide `lanes` and whose channels, from a multiple of them on, stay together."""
+    channels = op.x.type.shape[-1]
+    fitting = [n for n in divisors(lanes) if channels % n == 0 and _moves_together(op.index, n)]
+    return fitting[-1]
+
+
+def _moves_together(index: Array, lanes: int) -> bool:
+    if len(index) % lanes:
+        return False
+    words = index.reshape(-1, lanes)
+    return bool((words[:, 0] % lanes == 0).all() and (np.diff(words, axis=1) == 1).all())

@@ -1,0 +1,129 @@
+"""Units and the streams between them, which may part and join again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from bnnc.hls.lanes import Wire
+from bnnc.hls.names import Names
+from bnnc.hls.pace import Pace
+from bnnc.hls.units import Unit
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What one unit writes and one other reads: `words` words of `bits` bits a sample."""
+
+    name: str
+    wire: Wire
+    bits: int
+    words: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A unit with the streams that it reads and writes."""
+
+    unit: Unit
+    reads: tuple[Stream, ...]
+    writes: tuple[Stream, ...]
+
+
+@dataclass
+class Network:
+    """The stages so far, each behind those that it reads."""
+
+    names: Names
+    stages: list[Stage] = field(default_factory=list)
+
+    def source(self, wire: Wire) -> Branch:
+        """The stream of the input port."""
+        return Branch(self, Stream("in", wire, wire.bits, wire.words))
+
+    def add(self, unit: Unit, *reads: Stream) -> tuple[Stream, ...]:
+        """The streams that the unit writes."""
+        names = [self.names.take(f"from_{unit.name}") for _ in range(unit.copies)]
+        writes = tuple(Stream(name, unit.wire, unit.out_bits, unit.words) for name in names)
+        self.stages.append(Stage(unit, reads, writes))
+        return writes
+
+    def join(self, unit: Unit, *branches: Branch) -> Branch:
+        """The branch behind a unit that reads several."""
+        (stream,) = self.add(unit, *(branch.stream for branch in branches))
+        return Branch(self, stream)
+
+    def finish(self) -> tuple[Stage, ...]:
+        """All stages; the last one writes the output port."""
+        last = self.stages[-1]
+        port = replace(last.writes[0], name="out")
+        return (*self.stages[:-1], replace(last, writes=(port,)))
+
+
+@dataclass
+class Branch:
+    """A stream on its way: `add` puts one more unit behind it."""
+
+    network: Network
+    stream: Stream
+
+    @property
+    def wire(self) -> Wire:
+        return self.stream.wire
+
+    @property
+    def names(self) -> Names:
+        return self.network.names
+
+    def add(self, unit: Unit) -> None:
+        (self.stream,) = self.network.add(unit, self.stream)
+
+    def fork(self, name: str, readers: int) -> list[Branch]:
+        """As many branches as there are readers, by units that each make two streams of one."""
+        ends = [self]
+        while len(ends) < readers:
+            last = ends.pop()
+            unit = fork_unit(last.wire, self.names.take(f"{name}_fork"))
+            ends += [Branch(self.network, stream) for stream in self.network.add(unit, last.stream)]
+        return ends
+
+    def to_lanes(self, lanes: int, layer: str) -> None:
+        """Put width converters in front of `layer` so that words have so many lanes."""
+        common = math.gcd(self.wire.lanes, lanes)
+        if self.wire.lanes > common:
+            self.add(self._converter("narrow", self.wire.lanes // common, common, layer))
+        if lanes > common:
+            self.add(self._converter("widen", lanes // common, lanes, layer))
+
+    def _converter(self, kind: str, ratio: int, lanes: int, layer: str) -> Unit:
+        old = self.wire
+        new = Wire(old.lane, lanes, old.size, old.lo, old.hi)
+        narrow, wide = sorted((old, new), key=lambda wire: wire.lanes)
+        bits = old.lane.bits
+        return Unit(
+            name=self.names.take(f"{layer}_{kind}"),
+            comment=f"words of {old.lanes} x {bits} bits into words of {new.lanes} x {bits}",
+            engines=("width",),
+            call=f"bnnc::{kind}<{narrow.bits}, {ratio}, {wide.words}>",
+            wire=new,
+            in_bits=(old.bits,),
+            words=new.words,
+            cycles=narrow.words,
+            pace=Pace.blocks(wide.words),
+        )
+
+
+def fork_unit(wire: Wire, name: str) -> Unit:
+    """A stream has one reader: a second one gets a copy."""
+    return Unit(
+        name=name,
+        comment=f"two readers of {wire.words} words of {wire.bits} bits",
+        engines=("fork",),
+        call=f"bnnc::fork<{wire.bits}, {wire.words}>",
+        wire=wire,
+        in_bits=(wire.bits,),
+        words=wire.words,
+        cycles=wire.words,
+        pace=Pace.blocks(wire.words),
+        copies=2,
+    )
