@@ -44,7 +44,7 @@ class Conv:
         rng = np.random.default_rng(seed)
         conv = self._plain(rng)
         words = pack(conv.weights, self.w)
-        geometry = (self.strides, self.pads, self.dilations, self.pad_value)
+        geometry = (self.strides, self.pads, self.dilations, self.pad_value, self.groups)
         source = planes_of(self.x, self.shape)
         if (self.x, self.w) == (B1_PM, B1_PM):
             lowered: PackedConv = XnorConv2d("c", source, words[:, :, :, 0], *geometry)
@@ -134,6 +134,21 @@ def integer_cases() -> Iterator[Conv]:
         yield conv
         yield replace(conv, strides=(2, 1), behind=U2)
         yield replace(conv, dilations=(2, 2), behind=I8, packed=False)
+
+
+def grouped_cases() -> Iterator[Conv]:
+    """Groups of whole words, whose outputs fill words or end anywhere."""
+    kinds = [(B1_PM, B1_PM), (TER, B1_PM), (B1_01, B1_PM), (U2, B1_PM), (I2, I2), (B1_PM, TER)]
+    for i, (x, w) in enumerate(kinds):
+        pad_value = (0, 1, -1)[i % 3] if x.is_signed else 0
+        for j, (groups, inputs, outputs) in enumerate(
+            ((2, 64, 64), (2, 128, 10), (3, 96, 96), (4, 128, 132))
+        ):
+            behind = (None, B1_PM, TER, U3)[(i + j) % 4]
+            shape, pads = (4, 5, inputs), (1, 1, 1, 1)
+            window = Conv(x, w, shape, outputs, (3, 3), (1, 1 + j % 2), pads, (1, 1), pad_value, groups)
+            yield replace(window, behind=behind)
+    yield Conv(B1_PM, B1_PM, (1, 1, 256), 64, groups=4, behind=B1_PM)
 
 
 def full_count_cases() -> Iterator[Case]:

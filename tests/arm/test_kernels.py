@@ -19,6 +19,7 @@ FAMILIES: dict[str, list[Case]] = {
     "channels": [conv.binary(i) for i, conv in enumerate(cases.channel_cases())],
     "geometry": [conv.binary(i) for i, conv in enumerate(cases.geometry_cases())],
     "long sums": [conv.binary(i) for i, conv in enumerate(cases.long_sum_cases())],
+    "groups": [conv.binary(i) for i, conv in enumerate(cases.grouped_cases())],
     "full counts": list(cases.full_count_cases()),
     "planes": [conv.binary(i) for i, conv in enumerate(cases.plane_cases())],
     "integer": [conv.integer(i) for i, conv in enumerate(cases.integer_cases())],

@@ -15,6 +15,7 @@ FAMILIES: dict[str, list[Case]] = {
         *(conv.binary(i) for i, conv in enumerate(list(cases.geometry_cases())[::3])),
         *(conv.binary(i) for i, conv in enumerate(cases.long_sum_cases())),
         *(conv.binary(i) for i, conv in enumerate(list(cases.plane_cases())[::3])),
+        *(conv.binary(i) for i, conv in enumerate(list(cases.grouped_cases())[::2])),
         *cases.full_count_cases(),
     ],
     "other": [

@@ -20,15 +20,17 @@ from bnnc.arm.kernels.pixelwise import (
     write_steps,
 )
 from bnnc.arm.kernels.pools import write_pool
+from bnnc.arm.kernels.sparse_dense import write_sparse_dense
 from bnnc.arm.kernels.top_k import write_top_k
 from bnnc.errors import Finding, raise_all
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
+from bnnc.ir.sparse_ops import SparseDense
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 from bnnc.schedule.stages import Stage
 
-_CONVOLUTIONS = (Conv2d, XnorConv2d, BitConv2d)
+_LAYERS = (Conv2d, XnorConv2d, BitConv2d, SparseDense)
 _POOLS = (MaxPool2d, SumPool2d, PackedMaxPool2d)
 _STEPS = (Threshold, Table, Narrow, Rescale, AddMaps)
 _MOVES = (Pack, Unpack, ChannelsLast, ChannelsFirst, ConcatChannels, GatherChannels, TopK)
@@ -44,7 +46,7 @@ def check(stages: Sequence[Stage], target_name: str) -> None:
                 "use --target hls, or --on sim to run it in the simulator",
             )
             for stage in stages
-            if not isinstance(stage.head, _CONVOLUTIONS + _POOLS + _STEPS + _MOVES)
+            if not isinstance(stage.head, _LAYERS + _POOLS + _STEPS + _MOVES)
         ]
     )
 
@@ -63,6 +65,8 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
             write_integer_conv(kernel, isa, conv, rest)
         case Conv2d() as conv:
             write_grouped_conv(kernel, isa, conv, rest)
+        case SparseDense() as op:
+            write_sparse_dense(kernel, op, rest)
         case MaxPool2d() | SumPool2d() as pool:
             write_pool(kernel, pool, rest)
         case PackedMaxPool2d() as pool:

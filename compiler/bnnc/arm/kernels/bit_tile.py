@@ -26,8 +26,19 @@ Piece = tuple[Bounds, Bounds, Bounds]  # tap rows, tap columns, words of a tap
 
 
 @dataclass(frozen=True)
+class Operands:
+    """The weights of a panel, and the first word of a pixel that they meet."""
+
+    panel: View
+    first_word: Expr
+
+
+@dataclass(frozen=True)
 class BitTile:
-    """Where a tile finds its operands. `weights` is uint32 (panels, kh, kw, words, planes, width)."""
+    """Where a tile finds its operands.
+
+    `weights` is uint32 (panels, kh, kw, words, planes, width); `words` are those of a group in a tap.
+    """
 
     isa: Isa
     tiling: Tiling
@@ -35,6 +46,7 @@ class BitTile:
     x_type: Packed
     x: View
     weights: View
+    words: int
     w_planes: int
 
     def is_one_piece(self, reach: Reach) -> bool:
@@ -42,7 +54,7 @@ class BitTile:
         pieces = chunks(self.isa, reach.kernel, reach.words)
         return (pieces.rows, pieces.columns, pieces.words) == (*reach.kernel, reach.words)
 
-    def accumulate(self, strip: View, term: Term, panel: View, place: Place, fresh: View | None) -> None:
+    def accumulate(self, strip: View, term: Term, at: Operands, place: Place, fresh: View | None) -> None:
         """strip[pixel, channel] += coefficient * counts; = `fresh` + .. where no strip is started."""
         lanes, vectors = self.tiling.lanes, self.tiling.vectors
         dtype, count_lanes = self.isa.count_type
@@ -50,7 +62,7 @@ class BitTile:
             counts = local(dtype, place.pixels * vectors * count_lanes)
             for i in range(place.pixels * vectors):
                 counts.put(i * count_lanes, splat(0, count_lanes, dtype), count_lanes)
-            self._count(counts, term, panel, place, piece)
+            self._count(counts, term, at, place, piece)
             for i in range(place.pixels * vectors):
                 counted = self.isa.widen(counts.vector(i * count_lanes, count_lanes))
                 before = fresh.vector(i % vectors * lanes, lanes) if fresh else strip.vector(i * lanes, lanes)
@@ -72,12 +84,13 @@ class BitTile:
                 _piece((0, words), c, size.words, words),
             )
 
-    def _count(self, counts: View, term: Term, panel: View, place: Place, piece: Piece) -> None:
+    def _count(self, counts: View, term: Term, at: Operands, place: Place, piece: Piece) -> None:
         rows, columns, words = piece
         reach, step = place.reach, self.w_planes * self.tiling.width
         with loop(rows[1], rows[0]) as u, loop(columns[1], columns[0]) as v, loop(words[1], words[0]) as k:
-            at_w = panel.at(((u * reach.kernel[1] + v) * reach.words + k) * step)
-            at_x = [self._word(place.oy, place.ox + i, u, v, k) for i in range(place.pixels)]
+            at_w = at.panel.at(((u * reach.kernel[1] + v) * reach.words + k) * step)
+            word = at.first_word + k
+            at_x = [self._word(place.oy, place.ox + i, u, v, word) for i in range(place.pixels)]
             self._step(counts, term, at_w, at_x)
 
     def _word(self, oy: Expr, ox: Expr, u: Expr, v: Expr, k: Expr) -> View:

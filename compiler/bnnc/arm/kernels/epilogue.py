@@ -162,6 +162,12 @@ class Epilogue:
         return self._kernel.constant(octets, f"uint{self._group}")
 
 
+def strip_width(result: Op) -> int:
+    """Channels of a strip that holds a whole pixel: whole words where the result is packed."""
+    channels = result.type.shape[-1]
+    return -(-channels // WORD_BITS) * WORD_BITS if isinstance(result.type, Packed) else channels
+
+
 def _vectors_at_the_end(steps: list[Step]) -> int:
     """How many of the last steps work on vectors."""
     count = 0

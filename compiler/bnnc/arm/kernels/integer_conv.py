@@ -18,7 +18,7 @@ def write_integer_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
     """Emit the convolution and the operations behind it."""
     mac, result = mac_tile(kernel, conv, lanewise=False), rest[-1] if rest else conv
     win, channels = mac.window, map_shape(conv.x)[2]
-    tiles = tiling(isa, conv.type.shape[2], row_length(win), isinstance(result.type, Packed))
+    tiles = tiling(isa, conv.type.shape[2], row_length(win), isinstance(result.type, Packed), True)
     weights = kernel.constant(panels(conv.weights.astype(weight_type(conv)), tiles))
     bias = kernel.constant(window_bias(win, None, padding_sums(conv), tiles.capacity))
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)

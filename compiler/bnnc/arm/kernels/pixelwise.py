@@ -14,12 +14,11 @@ import numpy as np
 from tvm import tirx
 
 from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, loop, splat
-from bnnc.arm.kernels.epilogue import Epilogue
+from bnnc.arm.kernels.epilogue import Epilogue, strip_width
 from bnnc.arm.kernels.levels import Spot
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.op import Op, map_shape, packed_of, tensor_of
 from bnnc.ir.packed_ops import Unpack
-from bnnc.ir.types import WORD_BITS, Packed
 from bnnc.ir.value_ops import ConcatChannels, GatherChannels
 from bnnc.sim.bits import plane_offset, plane_weights
 
@@ -119,12 +118,8 @@ def _copy_runs(kernel: Kernel, head: Op, runs: list[Run]) -> None:
 
 
 def result_strip(kernel: Kernel, result: Op) -> tuple[View, int]:
-    """A strip for one pixel of the result, whole words of channels where it is packed, and its width.
-
-    What is behind the last channel is 0.
-    """
-    channels = result.type.shape[-1]
-    width = -(-channels // WORD_BITS) * WORD_BITS if isinstance(result.type, Packed) else channels
+    """A strip for one pixel of the result, 0 behind the last channel, and its width."""
+    channels, width = result.type.shape[-1], strip_width(result)
     strip = kernel.scratch("int32", width)
     if width > channels:
         with loop(width) as c:

@@ -30,23 +30,37 @@ class Tiling:
         return self.panels * self.width
 
 
-def tiling(isa: Isa, channels: int, row: int, packed: bool) -> Tiling:
+def tiling(isa: Isa, channels: int, row: int, packed: bool, narrow: bool = False) -> Tiling:
     """The tile for so many output channels over rows of `row` pixels.
 
-    Where the result is `packed`, the panels fill its words exactly and their borders fall on bytes.
+    Where the result is `packed`, the panels fill its words exactly and their borders fall on bytes. Weights
+    of less than 32 bits are `narrow`: they are only loaded well in vectors of 2^n.
     """
-    lanes = isa.lanes
-    most = MAX_VECTORS if row > 1 else 2 * MAX_VECTORS
-    needed = -(-channels // lanes)
+    lanes, most = isa.lanes, MAX_VECTORS if row > 1 else 2 * MAX_VECTORS
+    needed, sizes = -(-channels // lanes), range(1, most + 1)
+    if narrow:
+        sizes = [n for n in sizes if n & (n - 1) == 0]
     if packed:
         needed = -(-channels // WORD_LANES) * WORD_LANES // lanes
-        fitting = [n for n in range(1, most + 1) if needed % n == 0 and n * lanes % 8 == 0]
-        vectors = max(fitting)
+        vectors = max(n for n in sizes if needed % n == 0 and n * lanes % 8 == 0)
+    elif narrow:
+        vectors = min(sizes, key=lambda n: _steps(n, needed, _pixels(isa, row, n)))
     else:
-        vectors = min(range(1, most + 1), key=lambda n: (-(-needed // n) * n, -n))
-    pixels = max(1, min(row, isa.accumulators // vectors))
-    pixels = -(-row // -(-row // pixels))
+        vectors = min(sizes, key=lambda n: (-(-needed // n) * n, -n))
+    pixels = _pixels(isa, row, vectors)
     return Tiling(lanes, vectors, -(-needed // vectors), pixels)
+
+
+def _pixels(isa: Isa, row: int, vectors: int) -> int:
+    """As many as there are accumulators for, the last tile of a row about as long as the others."""
+    pixels = max(1, min(row, isa.accumulators // vectors))
+    return -(-row // -(-row // pixels))
+
+
+def _steps(vectors: int, needed: int, pixels: int) -> float:
+    """Instructions about, a pixel and weight of narrow weights: to multiply, to load and widen, to count."""
+    panels = -(-needed // vectors)
+    return panels * (vectors * pixels + 1.5 * vectors + pixels + 2) / pixels
 
 
 @dataclass(frozen=True)
