@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from tests.dags import random_dag
-from tests.graphs import Allowed, random_codes, random_graph
+from tests.graphs import Allowed, encoder, random_codes, random_graph
 
 from bnnc.executors.sim import SimExecutor
-from bnnc.ir.elem import B1_PM
-from bnnc.ir.graph import Graph
+from bnnc.ir.edge_ops import ChannelsLast, Input, ToFloat
+from bnnc.ir.elem import B1_PM, I32
+from bnnc.ir.graph import Graph, Level
+from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, PackedMaxPool2d, XnorConv2d
 from bnnc.ir.parse import OPS
 from bnnc.ir.parts import core_input, core_result
+from bnnc.ir.value_ops import AddMaps
 from bnnc.passes.pack import PackBits
 from bnnc.sim import simulator, slow
 
@@ -88,6 +92,31 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
     np.testing.assert_array_equal(simulator.run(graph, codes, done.append), whole)
     assert done == [4, 4, 3]
+
+
+def test_a_value_lives_until_its_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty sums of a map with the map in front of it: never more than three of them are there at a time."""
+    x = Input("x", (1, 8, 8))
+    last: Op = ChannelsLast("layout", encoder(np.random.default_rng(0), x, "u2"))
+    before = last
+    for i in range(40):
+        before, last = last, AddMaps(f"add {i}", before, last, I32)
+    graph = Graph("sums", Level.INTEGER, ToFloat("float", last))
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def watched(op: Op, *operands: np.ndarray) -> np.ndarray:
+        y = evaluate(op, *operands)
+        assert sum(value() is not None for value in made) <= 3
+        made.append(weakref.ref(y))
+        return y
+
+    evaluate = simulator.evaluate
+    monkeypatch.setattr(simulator, "evaluate", watched)
+    codes = random_codes(graph, 3, 0)
+    raw = simulator.run(graph, codes)
+    monkeypatch.undo()
+    assert len(made) == 41
+    np.testing.assert_array_equal(raw, simulator.values(graph, codes)[last])
 
 
 def test_an_empty_batch_has_an_empty_answer() -> None:
