@@ -8,6 +8,7 @@ from typing import Any
 
 import brevitas.nn as qnn
 import torch
+import torch.nn.functional as F
 from brevitas.core.restrict_val import RestrictValueType
 from brevitas.quant import (
     Int8ActPerTensorFixedPoint,
@@ -15,6 +16,7 @@ from brevitas.quant import (
     Int8WeightPerChannelFloat,
     Int8WeightPerTensorFixedPoint,
     Int8WeightPerTensorFloat,
+    Int32Bias,
     SignedTernaryWeightPerTensorConst,
 )
 from brevitas.quant.binary import SignedBinaryActPerTensorConst, SignedBinaryWeightPerTensorConst
@@ -188,6 +190,48 @@ class Residual(nn.Module):
         return result
 
 
+class LooseResidual(nn.Module):
+    """Branches that meet as real numbers, one with a bias and batch normalization, in front of QuantReLU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        common: dict[str, Any] = {"weight_bit_width": 4, "bias": False, "padding": 1}
+        self.first = nn.Sequential(
+            input_image(), qnn.QuantConv2d(2, 8, 3, **common), nn.BatchNorm2d(8), qnn.QuantReLU(bit_width=4)
+        )
+        self.body = nn.Sequential(
+            qnn.QuantConv2d(8, 8, 3, **common),
+            nn.BatchNorm2d(8),
+            qnn.QuantReLU(bit_width=4),
+            qnn.QuantConv2d(8, 8, 3, **common),
+            nn.BatchNorm2d(8),
+        )
+        self.act = qnn.QuantReLU(bit_width=4)
+        self.last = qnn.QuantLinear(8, 10, bias=True, weight_bit_width=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 2, 8, 8) to (N, 10)."""
+        x = self.first(x)
+        y = self.act(x + self.body(x))
+        result: Tensor = self.last(F.adaptive_avg_pool2d(y, 1).flatten(1))
+        return result
+
+
+def quant_tensors() -> nn.Module:
+    """Layers that hand on QuantTensors: integer biases, a pool that drops bits."""
+    conv: dict[str, Any] = {"weight_bit_width": 4, "bias_quant": Int32Bias, "return_quant_tensor": True}
+    return nn.Sequential(
+        qnn.QuantIdentity(bit_width=8, return_quant_tensor=True),
+        qnn.QuantConv2d(2, 8, 3, bias=True, **conv),
+        qnn.QuantReLU(bit_width=4, return_quant_tensor=True),
+        qnn.QuantConv2d(8, 8, 3, groups=2, bias=True, **conv),
+        qnn.QuantReLU(bit_width=4, return_quant_tensor=True),
+        qnn.TruncAdaptiveAvgPool2d(1, bit_width=4),
+        nn.Flatten(),
+        qnn.QuantLinear(8, 10, bias=True, weight_bit_width=4),
+    )
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "mlp_bipolar": mlp_bipolar,
     "cnv_bipolar": cnv_bipolar,
@@ -200,7 +244,11 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "depthwise": depthwise,
     "truncated_average": truncated_average,
     "joined": Joined,
+    "loose_residual": LooseResidual,
+    "quant_tensors": quant_tensors,
 }
+
+APPROXIMATE = ("loose_residual",)  # a sum of real numbers is rounded to the steps of its integers
 
 
 def trained(name: str) -> nn.Module:

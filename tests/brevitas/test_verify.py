@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("brevitas", reason="brevitas is not installed (extra `brevitas`)")
 
 import torch
-from brevitas.export import export_qonnx
-from tests.brevitas.networks import IMAGE, NETWORKS, trained
+from brevitas.export import export_onnx_qcdq, export_qonnx
+from tests.brevitas.networks import APPROXIMATE, IMAGE, NETWORKS, trained
 from torch import nn
 
 from bnnc.executors.network import open_network
@@ -49,14 +49,25 @@ def test_source_is_what_torch_computes(exported: tuple[nn.Module, Path]) -> None
     assert np.allclose(y, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_executors_agree(exported: tuple[nn.Module, Path], tmp_path: Path) -> None:
-    _, path = exported
-    names = ["source", "sim", "host", *(["arm"] if path.stem in ON_ARM else [])]
-    network = open_network(path, None, tmp_path)
+def _check(path: Path, names: list[str], cache: Path) -> None:
+    """All executors agree on the network, which is exact unless it is said to be approximated."""
+    network = open_network(path, None, cache)
     with open_workshop(network) as workshop:
         verdicts = verify(network.graph, names, _images(), workshop.open, workshop.source)
-    assert not network.graph.notes, "the network is computed exactly"
+    assert network.graph.is_approximate == (path.stem in APPROXIMATE)
     for verdict in verdicts:
         assert verdict.ok and verdict.mismatch is None, f"{verdict.title}: {verdict.comparison}"
         assert verdict.equal or verdict.executor == "source"
     assert [verdict.executor for verdict in verdicts] == names
+
+
+def test_executors_agree(exported: tuple[nn.Module, Path], tmp_path: Path) -> None:
+    _, path = exported
+    _check(path, ["source", "sim", "host", *(["arm"] if path.stem in ON_ARM else [])], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["conv_int3", "residual", "loose_residual"])
+def test_quantize_dequantize_pairs_agree(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.onnx"
+    export_onnx_qcdq(trained(name), torch.randn(1, *IMAGE), str(path))
+    _check(path, ["source", "sim", "host"], tmp_path)
