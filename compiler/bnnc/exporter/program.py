@@ -68,7 +68,14 @@ class _Reader:
         assert spec.target is not None
         tables: tuple[Any, ...] = (program.state_dict, program.constants)
         value = next(table[spec.target] for table in tables if spec.target in table)
+        self._check_finite(node, spec.target, value)
         self.values[node] = Known(value.detach() if isinstance(value, Tensor) else value)
+
+    def _check_finite(self, node: Node, path: str, value: Any) -> None:
+        is_real = isinstance(value, Tensor) and value.is_floating_point()
+        if is_real and node.users and not bool(torch.isfinite(value).all()):
+            what = "holds NaN or infinity"
+            self.findings.append(Finding(f"parameter {path!r}", what, "mend the state of the module"))
 
     def _input(self, node: Node) -> None:
         value = node.meta.get("val")

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bnnc.nn.constants import EXACT
 from bnnc.nn.ops import per_channel
 from bnnc.nn.quantizers import ActivationQuantizer
-
-EXACT = 1 << 24  # whole numbers up to here are exact in float32
 
 
 class Layer(nn.Module):

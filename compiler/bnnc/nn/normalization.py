@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
+from bnnc.nn.constants import fold_norm
 from bnnc.nn.ops import per_channel
 
 
@@ -28,15 +27,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """(g, h), float64 (C,), from the running statistics."""
-        return folded_norm(self)
-
-
-def folded_norm(norm: _NormBase) -> tuple[Tensor, Tensor]:
-    """(g, h), float64 (C,), such that `norm` is x * g + h in eval mode."""
-    if norm.running_mean is None or norm.running_var is None:
-        raise ValueError("a batch normalization without running statistics cannot be evaluated exactly")
-    g = 1 / torch.sqrt(norm.running_var.double() + norm.eps)
-    if norm.weight is not None:
-        g = norm.weight.double() * g
-    h = -norm.running_mean.double() * g
-    return g, h if norm.bias is None else norm.bias.double() + h
+        if self.running_mean is None or self.running_var is None:
+            raise ValueError("without running statistics there is no exact evaluation")
+        g, h = fold_norm(self.weight, self.bias, self.running_mean, self.running_var, self.eps)
+        return g, h

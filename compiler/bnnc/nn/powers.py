@@ -14,22 +14,11 @@ def power_of_two(exponent: Tensor) -> Tensor:
     return bits.view(torch.float64)
 
 
-def exponent_above(x: Tensor) -> Tensor:
-    """The smallest n with 2^n >= x, int64; x > 0, float of any shape."""
-    mantissa, exponent = torch.frexp(x.double())
-    return exponent.long() - (mantissa == 0.5).long()
-
-
-def exponent_below(x: Tensor) -> Tensor:
-    """The largest n with 2^n <= x, int64; x > 0, float of any shape."""
-    _, exponent = torch.frexp(x.double())
-    return exponent.long() - 1
-
-
 def step_above(x: Tensor) -> Tensor:
     """The smallest power of two >= x, float32; at least 2^-40, at most 2^40."""
-    exponent = exponent_above(x.detach().double().clamp(min=2.0**SMALLEST, max=2.0**LARGEST))
-    return power_of_two(exponent).float()
+    bounded = x.detach().double().clamp(min=2.0**SMALLEST, max=2.0**LARGEST)
+    mantissa, exponent = torch.frexp(bounded)
+    return power_of_two(exponent.long() - (mantissa == 0.5).long()).float()
 
 
 def step_near(x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bnnc.nn import ops
+from bnnc.nn.constants import grid_step
 from bnnc.nn.estimators import check_estimator
 from bnnc.nn.powers import step_above
 
@@ -130,8 +131,8 @@ class Quantizer(ActivationQuantizer):
 
     def unit(self) -> Tensor:
         """The step, float32 (); 1 / (hi + 1) rounded up to a power of two before anything was observed."""
-        peak = torch.where(self.peak > 0, self.peak, torch.ones_like(self.peak))
-        return step_above(peak / self.hi)
+        step: Tensor = grid_step(self.peak, self.hi)
+        return step
 
     def codes(self, x: Tensor) -> Tensor:
         if self.training:

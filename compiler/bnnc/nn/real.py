@@ -9,13 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnnc.nn import ops
-from bnnc.nn.layer import EXACT, Layer, Window, both
-from bnnc.nn.powers import step_above, step_near
+from bnnc.nn.constants import filter_step
+from bnnc.nn.layer import Layer, Window, both
 from bnnc.nn.quantizers import ActivationQuantizer, Quantizer
-
-# The step of the uniform quantizer with 2^bits - 1 levels that is best for a normal distribution, in
-# standard deviations (Max 1960, table II).
-BEST_STEP = {2: 1.224, 3: 0.651, 4: 0.353}
 
 
 class _RealLayer(Layer):
@@ -34,16 +30,9 @@ class _RealLayer(Layer):
 
     def weight_step(self) -> Tensor:
         """float32 (O,): powers of two. Large enough for every sum to be exact in float32."""
-        w = self.weight.detach()
-        dims = tuple(range(1, w.dim()))
-        hi = (1 << (self.weight_bits - 1)) - 1
-        if self.weight_bits in BEST_STEP:
-            step = step_near(BEST_STEP[self.weight_bits] * w.square().mean(dims).sqrt())
-        else:
-            step = step_above(w.abs().amax(dims) / hi)
         largest = 1 if self.quantize is None else self.quantize.largest()
-        room = EXACT // largest - w[0].numel()  # every rounding adds at most a half
-        return torch.maximum(step, step_above(w.abs().sum(dims) / max(room, 1)))
+        step: Tensor = filter_step(self.weight.detach(), self.weight_bits, largest)
+        return step
 
     def real_weight(self) -> Tensor:
         """The weights on their grid, shape as `weight`."""

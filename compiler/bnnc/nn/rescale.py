@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bnnc.nn import ops
-from bnnc.nn.constants import affine_constants
+from bnnc.nn.constants import rescale_constants
 from bnnc.nn.layer import Layer
 from bnnc.nn.normalization import BatchNorm
 from bnnc.nn.ops import per_channel
@@ -59,7 +59,7 @@ class Rescale(nn.Module):
     def _fixed(self, x: Tensor, unit: Tensor | None, scale: Tensor | None, bias: Tensor | None) -> Tensor:
         a, b = self._affine(scale, bias)
         step = self.grid.unit()
-        multiplier, after = affine_constants(a, b, torch.ones(()) if unit is None else unit, step)
+        multiplier, after = rescale_constants(a, b, torch.ones(()) if unit is None else unit, step)
         lo = max(self.grid.lo, 0) if self.relu else self.grid.lo
         y: Tensor = ops.fixed_point(x, multiplier, None, None, after, lo, self.grid.hi, step)
         return y

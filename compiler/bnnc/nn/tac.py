@@ -10,12 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnnc.nn import ops, tables
-from bnnc.nn.layer import EXACT, Layer
-from bnnc.nn.powers import step_above
+from bnnc.nn.constants import layer_step
+from bnnc.nn.layer import Layer
 from bnnc.nn.quantizers import ActivationQuantizer
 from bnnc.nn.real import value_quantizer
-
-LARGEST = (1 << 15) - 1  # of a deployed weight: i16
 
 
 class SparseLinear(Layer):
@@ -112,10 +110,9 @@ class SparseLinear(Layer):
 
     def weight_step(self) -> Tensor:
         """float32 (): the power of two that deployed weights are multiples of; every sum stays exact."""
-        w = self.effective_weight().detach()
         largest = 1 if self.quantize is None else self.quantize.largest()
-        room = EXACT // largest - (w != 0).sum(1).clamp(max=EXACT // largest - 1)  # roundings add up to 1/2
-        return step_above(torch.maximum(w.abs().amax() / LARGEST, (w.abs().sum(1) / room).amax()))
+        step: Tensor = layer_step(self.effective_weight().detach(), largest)
+        return step
 
     def deployed_weight(self) -> Tensor:
         """(O, I) float32: integers of 16 bits times `weight_step`."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnnc.nn import ops
-from bnnc.nn.constants import affine_constants, slope_constant, whole_steps
+from bnnc.nn.constants import rescale_constants, slope_constant, whole_steps
 from bnnc.nn.layer import both
 from bnnc.nn.ops import per_channel
 from bnnc.nn.quantizers import Quantizer
@@ -56,7 +56,7 @@ class RPReLU(nn.Module):
             y: Tensor = self.grid(shifted + per_channel(self.zeta, x))
             return y
         step = self.grid.unit()
-        before, after = whole_steps(-self.gamma, step), whole_steps(self.zeta, step) + 0.5
+        before, after = whole_steps(-self.gamma, step, 0.0), whole_steps(self.zeta, step, 0.5)
         slope = slope_constant(self.weight)
         fixed: Tensor = ops.fixed_point(
             x, 1 / step.double(), before, slope, after, self.grid.lo, self.grid.hi, step
@@ -104,7 +104,7 @@ class AveragePool2d(nn.Module):
         unit = torch.ones(()) if self.source is None else self.source.unit()
         step = self.grid.unit()
         share = torch.full((), 1 / n, dtype=torch.float64)
-        multiplier, after = affine_constants(share, torch.zeros_like(share), unit, step)
+        multiplier, after = rescale_constants(share, torch.zeros_like(share), unit, step)
         fixed: Tensor = ops.fixed_point(
             total, multiplier, None, None, after, self.grid.lo, self.grid.hi, step
         )
