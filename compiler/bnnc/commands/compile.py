@@ -99,5 +99,5 @@ def _summarize(manifest: Manifest, verdicts: tuple[Verdict, ...], output: Path, 
 
 def _stored(layers: Sequence[dict[str, Any]]) -> str:
     before, after = (sum(layer[key] for layer in layers) for key in ("n_bytes", "stored_bytes"))
-    share = f"{100 * after / before:.1f} %" if before else "nothing"
+    share = f"{100 * after / before:.1f} %"
     return f"constants: {after:,} bytes stored for {before:,} ({share}); `bnnc inspect` lists the layers"
