@@ -26,9 +26,9 @@ OLDEST_CLIP = 12  # of float64 in onnxruntime
 def convert(node: Node) -> Value:
     """The value of a node with a float64 operand."""
     doubles = next(value for value in node.inputs if isinstance(value, Doubles))
-    if node.op_type not in CONVERTERS:
+    if node.op_type not in STEPS:
         raise node.refusal("computes in float64", _REMEDY)
-    return CONVERTERS[node.op_type](node, doubles)
+    return STEPS[node.op_type](node, doubles)
 
 
 def _after(node: Node, doubles: Doubles, stage: str, **read: Any) -> Doubles:
@@ -99,7 +99,7 @@ def cast(node: Node, doubles: Doubles) -> Value:
     return s.FixedPoint(node.name, d.x, d.multiplier, d.before, d.slope, d.after, d.lo, d.hi)
 
 
-CONVERTERS: dict[str, Callable[[Node, Doubles], Value]] = {
+STEPS: dict[str, Callable[[Node, Doubles], Value]] = {
     "Mul": multiply,
     "Add": add,
     "PRelu": prelu,
