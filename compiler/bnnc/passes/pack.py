@@ -9,7 +9,7 @@ from bnnc.ir.graph import Graph, Level
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d
 from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedConv, PackedMaxPool2d, Unpack, XnorConv2d
-from bnnc.ir.types import Packed
+from bnnc.ir.types import WORD_BITS, Packed
 from bnnc.sim.bits import pack
 
 MAX_PLANE_PAIRS = 4  # an int8 multiply-accumulate costs about as many NEON slots as four bit-plane products
@@ -21,8 +21,8 @@ class PackBits:
     """Before: integer level. After: packed level.
 
     A convolution of b1_pm by b1_pm becomes `XnorConv2d`, one of at most `max_plane_pairs` products of bit
-    planes `BitConv2d`; wider and grouped ones stay `Conv2d` on plain integers. Max pooling of one-bit and
-    ternary maps works on the words.
+    planes `BitConv2d`; wider ones, and groups that do not fill words, stay `Conv2d` on plain integers. Max
+    pooling of one-bit and ternary maps works on the words.
     """
 
     max_plane_pairs: int = MAX_PLANE_PAIRS
@@ -50,7 +50,8 @@ class PackBits:
         pairs = conv.x.type.elem.bits * conv.weight_elem.bits
         pad_fits = conv.pad_value == 0 or conv.x.type.elem.holds(conv.pad_value, conv.pad_value)
         fits = pairs <= self.max_plane_pairs and conv.x.type.elem.bits <= MAX_PLANES
-        return conv.groups == 1 and pad_fits and fits
+        whole = conv.groups == 1 or conv.x.type.shape[2] % (WORD_BITS * conv.groups) == 0
+        return whole and pad_fits and fits
 
 
 @dataclass

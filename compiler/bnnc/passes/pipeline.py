@@ -12,6 +12,7 @@ from bnnc.passes.domain import InputDomain
 from bnnc.passes.fold_pad import FoldPad
 from bnnc.passes.pack import PackBits
 from bnnc.passes.spans import Calibration
+from bnnc.passes.sparsify import SparsifyDense
 from bnnc.passes.streamline import Streamline
 
 OnPass = Callable[[str, Graph], None]
@@ -39,10 +40,12 @@ class LowerOptions:
 # Name, level that the graph has afterwards, and how to make the pass. The reason for each place:
 # fold-pad    first: a Pad between layers would hide a layer's input from everything behind
 # streamline  needs padding in the layers, and leaves only integers
+# sparsify    needs the integers of streamline; in front of pack, as sparse layers read plain maps
 # pack        last: layouts are chosen by the layers that read a value
 _PASSES: tuple[tuple[str, Level, Callable[[LowerOptions], Pass]], ...] = (
     ("fold-pad", Level.SOURCE, lambda options: FoldPad()),
     ("streamline", Level.INTEGER, lambda options: Streamline(options.domain, options.calibration)),
+    ("sparsify", Level.INTEGER, lambda options: SparsifyDense()),
     ("pack", Level.PACKED, lambda options: PackBits()),
 )
 PASS_NAMES: tuple[str, ...] = tuple(name for name, _, _ in _PASSES)

@@ -90,7 +90,7 @@ def layer_of(op: SparseDense) -> SparseLayer:
 
 
 def by_sums(op: SparseDense, kind: Kind = "arm") -> bool:
-    """Whether inputs of equal weight are better added before they are multiplied. Sums have to fit 32 bits."""
+    """Whether inputs of equal weight are better added before they are multiplied; sums have to fit."""
     x, layer = tensor_of(op.x), layer_of(op)
     fits = x.size * max(-x.elem.lo, x.elem.hi) < 2**31
     return fits and layer.sums(kind) < layer.products(kind)

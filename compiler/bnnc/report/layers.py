@@ -16,6 +16,8 @@ from bnnc.ir.packed_ops import BitConv2d, PackedConv, PackedMaxPool2d, XnorConv2
 from bnnc.ir.parts import tail
 from bnnc.ir.sparse_ops import SparseDense
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
+from bnnc.passes.sparse_costs import layer_of, sparse_pays
+from bnnc.passes.sparsify import sparse_form
 
 Conv = Conv2d | XnorConv2d | BitConv2d
 LAYOUTS = ("pack", "unpack", "reshape", "channels_last", "channels_first", "cast", "to_float")
@@ -140,8 +142,7 @@ def lowered(op: Op) -> str:
             planes = f"{op.x.type.elem.bits} x {op.weight_elem.bits} bit planes"
             return f"and and popcount, {planes} of {_words(op)}{_padding(op)}"
         case Conv2d():
-            groups = f" in {op.groups} groups" if op.groups > 1 else ""
-            return f"integer multiply-accumulate, {op.x.type.elem} by {op.weight_elem}{groups}{_padding(op)}"
+            return _integer_products(op)
         case Threshold():
             return f"thresholds, {_most_steps(op)} a channel, to {op.elem}"
         case Table():
@@ -179,8 +180,15 @@ def _rescale(op: Rescale) -> str:
 
 
 def _sparse(op: SparseDense) -> str:
-    share = 100 * macs(op) / (op.type.shape[2] * math.prod(op.x.type.shape))
-    return f"{share:.1f} % of the weights, codes of {op.code_bits} bits behind gaps of {op.gap_bits} bits"
+    _, why = sparse_pays(layer_of(op))
+    return f"codes of {op.code_bits} bits behind gaps of {op.gap_bits} bits; {why}"
+
+
+def _integer_products(op: Conv2d) -> str:
+    groups = f" in {op.groups} groups" if op.groups > 1 else ""
+    text = f"integer multiply-accumulate, {op.x.type.elem} by {op.weight_elem}{groups}{_padding(op)}"
+    sparse = sparse_form(op)
+    return text if sparse is None else f"{text}; {sparse_pays(layer_of(sparse))[1]}"
 
 
 def _words(conv: PackedConv) -> str:
