@@ -7,14 +7,14 @@ import numpy as np
 from bnnc.frontends.broadcast import channel_constant
 from bnnc.frontends.formulas import Grid, bipolar_codes, channel_axis, quant_codes, trunc
 from bnnc.frontends.node import Node
-from bnnc.frontends.values import Const, Value, drop_uniform_axes, f32
+from bnnc.frontends.values import Const, Value, drop_uniform_axes, f32, smallest_ints
 from bnnc.ir import source_ops as s
 from bnnc.ir.codes import ROUNDINGS
 from bnnc.ir.edge_ops import Reshape
 from bnnc.ir.op import Array, Op
 
 MAX_BITS = 24  # wider codes are not exact in float32
-MAX_CODE = 2.0**31  # larger integers are not kept
+MAX_CODE = 2.0**31  # integers from here on are not kept
 
 
 def quant(node: Node) -> Value:
@@ -126,10 +126,10 @@ def quantized(codes: Array, scale: Array) -> Const:
     """The constant codes * scale, codes being integers in float32 to which the scale broadcasts."""
     with np.errstate(over="ignore", invalid="ignore"):
         array = np.asarray(codes * scale, np.float32)
-    if not (np.abs(codes) <= MAX_CODE).all():
+    if not (np.abs(codes) < MAX_CODE).all():
         return Const(array)
     full = scale.reshape((1,) * (codes.ndim - scale.ndim) + scale.shape)
-    return Const(array, codes.astype(np.int64), drop_uniform_axes(full))
+    return Const(array, smallest_ints(codes), drop_uniform_axes(full))
 
 
 def _scale(node: Node, index: int = 1) -> Array:
