@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from tests.arm import kernel_cases as cases
+from tests.arm import value_stages as values
 from tests.arm.kernel_runner import Case, run_cases
 
 from bnnc.targets import Target, target
@@ -28,6 +29,11 @@ FAMILIES: dict[str, list[Case]] = {
     "extremes": list(cases.extreme_cases()),
     "pools": list(cases.pool_cases(0)),
     "narrow": list(cases.narrow_cases(0)),
+    "rescales": list(values.rescale_cases(0)),
+    "extreme rescales": list(values.extreme_rescale_cases())[::5],
+    "sums": list(values.sum_cases(0)),
+    "moves": list(values.move_cases(0)),
+    "sparse": list(values.sparse_cases(0)),
 }
 
 
@@ -53,7 +59,19 @@ def test_kernels_on_a_lesser_vector_unit(family: str, cpu: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("cpu", LOWER)
 @pytest.mark.parametrize(
-    "family", ["geometry", "planes", "integer", "tables", "pixelwise", "pools", "narrow"]
+    "family",
+    [
+        "geometry",
+        "planes",
+        "integer",
+        "tables",
+        "pixelwise",
+        "pools",
+        "narrow",
+        "rescales",
+        "extreme rescales",
+    ]
+    + ["sums", "moves", "sparse", "groups"],
 )
 def test_more_kernels_on_a_lesser_vector_unit(family: str, cpu: str) -> None:
     compare(FAMILIES[family], target("host", cpu))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.arm import kernel_cases as cases
+from tests.arm import value_stages as values
 from tests.arm.kernel_runner import Case, run_cases
 
 from bnnc.targets import target
@@ -26,6 +27,13 @@ FAMILIES: dict[str, list[Case]] = {
         *list(cases.narrow_cases(0))[::5],
         cases.table_case(0, True),
     ],
+    "values": [
+        *list(values.rescale_cases(0))[::4],
+        *list(values.extreme_rescale_cases())[::11],
+        *list(values.sum_cases(0))[::2],
+        *list(values.move_cases(0))[::5],
+        *list(values.sparse_cases(0))[::4],
+    ],
 }
 
 
@@ -39,7 +47,7 @@ def test_kernels_in_an_emulated_core(family: str) -> None:
     "cpu", ["cortex-a53", "cortex-a55", "cortex-a76", "neoverse-n1", "neoverse-v1", "generic"]
 )
 def test_kernels_for_every_core(cpu: str) -> None:
-    compare(FAMILIES["binary"][::4] + FAMILIES["other"][::4], cpu)
+    compare(FAMILIES["binary"][::4] + FAMILIES["other"][::4] + FAMILIES["values"][::4], cpu)
 
 
 def compare(tested: list[Case], cpu: str) -> None:

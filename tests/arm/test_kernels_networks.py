@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 from tests.arm.kernel_runner import load_library
+from tests.dags import random_dag
 from tests.graphs import random_codes, random_graph
 
 from bnnc.arm.codegen import compile_stages
@@ -56,21 +57,32 @@ def _aligned(size: int) -> Array:
     return room[start : start + size]
 
 
-def check(seed: int) -> None:
-    graph = PackBits().run(random_graph(seed, layers=2 + seed % 3))
+def check(integers: Graph, seed: int) -> None:
+    graph = PackBits().run(integers)
     codes = random_codes(graph, 4, seed)
     assert np.array_equal(run_on_host(graph, codes), run(graph, codes))
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_random_networks(seed: int) -> None:
-    check(seed)
+    check(random_graph(seed, layers=2 + seed % 3), seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8, 80))
 def test_more_random_networks(seed: int) -> None:
-    check(seed)
+    check(random_graph(seed, layers=2 + seed % 3), seed)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_networks_with_branches(seed: int) -> None:
+    check(random_dag(seed, blocks=2 + seed % 3), seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 400))
+def test_more_random_networks_with_branches(seed: int) -> None:
+    check(random_dag(seed, blocks=2 + seed % 4), seed)
 
 
 @pytest.mark.parametrize("cpu", [target("arm"), target("host", "x86-64-v3")], ids=lambda cpu: str(cpu.name))

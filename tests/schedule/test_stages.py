@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from tests.dags import random_dag
 from tests.graphs import random_graph
 
 from bnnc.ir.edge_ops import ChannelsLast, EncodeInput, Input, Reshape, ToFloat
 from bnnc.ir.elem import B1_PM, I8, I16, elem
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Threshold
-from bnnc.ir.op import Op, operation, tensor_of
+from bnnc.ir.op import Op
 from bnnc.ir.parts import core_input, core_result
-from bnnc.ir.types import Tensor
+from bnnc.ir.value_ops import AddMaps, ConcatChannels, Rescale
 from bnnc.passes.pack import PackBits
 from bnnc.schedule.stages import MAX_NAME, stage_name, stages, storage
+from bnnc.sim.simulator import core_ops
 
 NONE = np.zeros((0, 0), np.float32)
-
-
-@operation
-class _Pair(Op):
-    """Two operands: no operation of ours has them yet."""
-
-    a: Op
-    b: Op
-
-    def infer(self) -> Tensor:
-        return tensor_of(self.a)
 
 
 def codes(shape: tuple[int, ...]) -> EncodeInput:
@@ -84,9 +76,42 @@ def test_a_view_is_no_stage() -> None:
 
 def test_a_value_with_two_users_is_a_stage_of_its_own() -> None:
     shared = conv("c", ChannelsLast("l", codes((3, 4, 4))), 8)
-    both = Graph("g", Level.PACKED, _Pair("pair", step("a", shared), step("b", shared)))
-    assert [op.mnemonic() for stage in stages(both) for op in stage.ops][1:3] == ["conv2d", "threshold"]
-    assert len(stages(both)[1].ops) == 1
+    both = Graph("g", Level.PACKED, ConcatChannels("pair", step("a", shared), step("b", shared)))
+    assert names(both) == ["channels_last", "conv2d", "threshold", "threshold", "concat_channels"]
+
+
+def clip(name: str, x: Op) -> Rescale:
+    channels = x.type.shape[-1]
+    row, lines = np.zeros(channels, np.int32), np.ones((2, channels), np.int32)
+    return Rescale(name, x, row, lines, 0 * lines, row, np.float32(1), I16.lo, I16.hi, I16)
+
+
+def residual(main: Op, shortcut: Op) -> Graph:
+    total = AddMaps("sum", shortcut, clip("value", main), elem("i17"))
+    bits = step("bits", clip("slope", clip("clip", total)))
+    return packed(conv("last", bits, 5))
+
+
+def test_a_branch_is_added_where_the_other_one_is_made() -> None:
+    stream = clip("stream", conv("c0", ChannelsLast("l", codes((3, 4, 4))), 8))
+    graph = residual(conv("c1", step("t", stream), 8), stream)
+    added = "xnor_conv2d+rescale+add_maps+rescale+rescale+threshold+pack"
+    assert names(graph) == ["channels_last", "conv2d+rescale", "threshold+pack", added, "xnor_conv2d"]
+    assert [op.name for op in stages(graph)[3].inputs] == ["t", "stream"]
+
+
+def test_of_two_branches_the_later_one_takes_the_sum() -> None:
+    head = ChannelsLast("l", codes((3, 4, 4)))
+    graph = residual(conv("c2", step("t", conv("c1", head, 8)), 8), clip("short", conv("c0", head, 8)))
+    found = names(graph)
+    assert found[1] == "conv2d+rescale" and found[3].startswith("xnor_conv2d+rescale+add_maps")
+
+
+def test_a_sum_with_itself_reads_nothing_else() -> None:
+    value = clip("v", conv("c", ChannelsLast("l", codes((3, 4, 4))), 8))
+    graph = packed(AddMaps("twice", value, value, elem("i17")))
+    assert names(graph) == ["channels_last", "conv2d+rescale+add_maps"]
+    assert len(stages(graph)[1].inputs) == 1
 
 
 def test_the_result_of_the_core_is_not_hidden_in_a_stage() -> None:
@@ -95,15 +120,18 @@ def test_the_result_of_the_core_is_not_hidden_in_a_stage() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_stages_cover_the_core_in_order(seed: int) -> None:
-    graph = PackBits().run(random_graph(seed))
-    ready = {core_input(graph)}
+@pytest.mark.parametrize("build", [random_graph, random_dag])
+def test_stages_cover_the_core_in_order(build: Callable[[int], Graph], seed: int) -> None:
+    graph = PackBits().run(build(seed))
+    ready, covered = {core_input(graph)}, set[Op]()
     for stage in stages(graph):
         assert ready.issuperset(stage.inputs)
         for first, second in zip(stage.ops, stage.ops[1:], strict=False):
-            assert second.operands == (first,) and graph.users[first] == (second,)
+            assert first in second.operands and graph.users[first] == (second,)
         ready.add(stage.result)
+        covered.update(stage.ops)
     assert storage(core_result(graph)) in ready
+    assert covered == {op for op in core_ops(graph)[1:] if not isinstance(op, Reshape)}
 
 
 @pytest.mark.parametrize(
