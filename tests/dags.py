@@ -23,7 +23,7 @@ from tests.graphs import (
     table_around,
     threshold_around,
 )
-from tests.value_cases import only_clipping, random_rescale, random_sparse
+from tests.value_cases import only_clipping, pruned_dense, random_rescale, random_sparse
 
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast, Input, Reshape, ToFloat
 from bnnc.ir.elem import B1_01, B1_PM, I16, I32, TER, Elem, elem, range_elem
@@ -271,6 +271,8 @@ class _Builder:
         x = self.value(x) if x.type.elem.bits > 16 else x
         low, high = reachable(x).hull()
         n_out = int(self.rng.choice([1, 3, 20, 33]))
+        if self.chance(0.3):
+            return self.add(pruned_dense(self.rng, x, self.name("pruned"), n_out, max(-low, high)))
         return self.add(random_sparse(self.rng, x, self.name("sparse"), n_out, max(-low, high)))
 
     def tail(self, x: Op) -> Op:

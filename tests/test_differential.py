@@ -24,6 +24,7 @@ from bnnc.executors.registry import build_target
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, Op
 from bnnc.passes.pack import PackBits
+from bnnc.passes.sparsify import SparsifyDense
 from bnnc.schedule.stages import stages
 from bnnc.sim import simulator
 from bnnc.targets import target
@@ -33,7 +34,7 @@ WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # a smaller s
 
 
 def network(seed: int, blocks: int) -> Graph:
-    return PackBits().run(random_dag(seed, blocks))
+    return PackBits().run(SparsifyDense().run(random_dag(seed, blocks)))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from bnnc.ir.elem import Elem
-from bnnc.ir.op import Array, Op
+from bnnc.ir.elem import Elem, elem
+from bnnc.ir.integer_ops import Conv2d
+from bnnc.ir.op import Array, Op, map_shape
 from bnnc.ir.sparse_ops import SparseDense
 from bnnc.ir.value_ops import MAX_OFFSET_BITS, MAX_SHIFT, MULTIPLIER_BITS, Rescale
 
@@ -110,6 +111,15 @@ def random_sparse(rng: np.random.Generator, x: Op, name: str, n_out: int, larges
     counts = np.cumsum([0, *(len(gaps) for gaps, _ in rows)]).astype(np.int32)
     gaps, stored = (np.concatenate([row[i] for row in rows]).astype(np.uint8) for i in (0, 1))
     return SparseDense(name, x, counts, gaps, stored, table, gap_bits, code_bits)
+
+
+def pruned_dense(rng: np.random.Generator, x: Op, name: str, n_out: int, largest_input: int) -> Conv2d:
+    """A dense layer of few distinct weights, most of them 0, that may become a sparse one."""
+    most = min(127, (2**31 - 1) // (math.prod(x.type.shape) * max(1, largest_input)))
+    table = _codebook(rng, int(rng.integers(2, 17)), most)
+    weights = table[rng.integers(0, len(table), (n_out, *map_shape(x)))]
+    weights[rng.random(weights.shape) < rng.choice([0.6, 0.95])] = 0
+    return Conv2d(name, x, weights, elem("i8"))
 
 
 def _codebook(rng: np.random.Generator, size: int, most: int) -> Array:
