@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -26,7 +27,7 @@ def test_is_read(name: str, batch: int, tmp_path: Path) -> None:
     make, expected = NETWORKS[name]
     network = make().eval()
     x = torch.randn(batch, *IMAGE)
-    free = {} if batch == 1 else {"dynamic_shapes": ({0: torch.export.Dim("N")},)}
+    free: dict[str, Any] = {} if batch == 1 else {"dynamic_shapes": ({0: torch.export.Dim("N")},)}
     torch.onnx.export(network, (x,), tmp_path / "net.onnx", dynamo=True, external_data=False, **free)
     graph = read(onnx.load(tmp_path / "net.onnx"))
     assert " ".join(op.mnemonic() for op in graph.ops[1:]) == expected
