@@ -6,6 +6,7 @@
 #define MAX_LENGTH 15 /* bits of a code */
 #define MAX_SYMBOL_BITS 9
 #define TAPS 9
+#define SKIP 255 /* a gap of a sorted layer: so many columns further there is no entry yet */
 
 /* What is left of some bytes. */
 struct reader {
@@ -43,7 +44,15 @@ struct panels {
     const uint8_t *masks;
 };
 
-enum { FORM_RAW, FORM_SYMBOLS, FORM_KERNELS };
+/* Nonzeros of a sparse layer, sorted by (row, code) in the decoded memory. */
+struct nonzeros {
+    uint8_t *ends, *columns;
+    uint32_t rows, features, codes;
+    unsigned element;
+    struct reader gap_stream, code_stream;
+};
+
+enum { FORM_RAW, FORM_SYMBOLS, FORM_KERNELS, FORM_JOINED, FORM_SORTED };
 enum { ELEMENT_BITS, ELEMENT_BYTES };
 
 static uint32_t u16(const uint8_t *at) {
@@ -52,6 +61,10 @@ static uint32_t u16(const uint8_t *at) {
 
 static uint32_t u32(const uint8_t *at) {
     return u16(at) | u16(at + 2) << 16;
+}
+
+static void put_u32(uint8_t *at, uint32_t value) {
+    for (unsigned i = 0; i < 4; i++) at[i] = (uint8_t)(value >> 8 * i);
 }
 
 /* The next bytes, or NULL when there are not so many. */
@@ -212,6 +225,113 @@ static enum bnnc_weights_status decode_kernels(struct section *section) {
     return is_at_end(&stream) ? BNNC_WEIGHTS_OK : BNNC_WEIGHTS_STREAM;
 }
 
+/* Two streams, the first in so many bytes. */
+static enum bnnc_weights_status open_streams(struct stream *gaps, struct stream *codes, struct reader payload,
+                                             size_t first) {
+    struct reader head = {payload.at, first};
+    if (take(&payload, first) == NULL) return BNNC_WEIGHTS_CUT_OFF;
+    const enum bnnc_weights_status status = open_stream(gaps, head);
+    return status != BNNC_WEIGHTS_OK ? status : open_stream(codes, payload);
+}
+
+/* Entries of `element` bytes: gap | code << gap_bits. */
+static enum bnnc_weights_status decode_joined(struct section *section) {
+    struct stream gaps, codes;
+    const uint8_t *const header = take(&section->payload, 8);
+    if (header == NULL) return BNNC_WEIGHTS_CUT_OFF;
+    const unsigned gap_bits = header[0], element = header[1];
+    const enum bnnc_weights_status status = open_streams(&gaps, &codes, section->payload, u32(header + 4));
+    if (status != BNNC_WEIGHTS_OK) return status;
+    if (gap_bits < 1 || gap_bits > 8 || element < 1 || element > 2 || u16(header + 2) != 0)
+        return BNNC_WEIGHTS_ENTRIES;
+    if (gaps.symbol_bits > gap_bits || gap_bits + codes.symbol_bits > 8 * element)
+        return BNNC_WEIGHTS_ENTRIES;
+    if (gaps.n_symbols != codes.n_symbols || (uint64_t)element * codes.n_symbols != section->n_bytes)
+        return BNNC_WEIGHTS_ENTRIES;
+    for (size_t at = 0; at < section->n_bytes; at += element) {
+        const int gap = next_symbol(&gaps), code = next_symbol(&codes);
+        if (gap < 0 || code < 0) return BNNC_WEIGHTS_STREAM;
+        const uint32_t entry = (uint32_t)gap | (uint32_t)code << gap_bits;
+        section->memory[at] = (uint8_t)entry;
+        if (element == 2) section->memory[at + 1] = (uint8_t)(entry >> 8);
+    }
+    return is_at_end(&gaps) && is_at_end(&codes) ? BNNC_WEIGHTS_OK : BNNC_WEIGHTS_STREAM;
+}
+
+/* An entry of a segment: counts it, or puts its column where the segment has got to. */
+static void take_entry(const struct nonzeros *nonzeros, uint64_t segment, uint32_t column, bool counts) {
+    uint8_t *const end = nonzeros->ends + 4 * (segment + counts);
+    const uint32_t number = u32(end);
+    put_u32(end, number + 1);
+    for (unsigned i = 0; i < nonzeros->element && !counts; i++)
+        nonzeros->columns[(size_t)number * nonzeros->element + i] = (uint8_t)(column >> 8 * i);
+}
+
+/* Goes through all entries. The second time there are the same ones: every one has a place. */
+static enum bnnc_weights_status pass_entries(const struct nonzeros *nonzeros, bool counts) {
+    struct stream gaps, codes;
+    enum bnnc_weights_status status = open_stream(&gaps, nonzeros->gap_stream);
+    if (status == BNNC_WEIGHTS_OK) status = open_stream(&codes, nonzeros->code_stream);
+    if (status != BNNC_WEIGHTS_OK) return status;
+    const uint64_t end = (uint64_t)nonzeros->rows * nonzeros->features;
+    uint32_t gaps_left = gaps.n_symbols;
+    uint64_t position = 0; /* behind the entry before */
+    for (uint32_t left = codes.n_symbols; left > 0; left--, position++) {
+        int gap = SKIP;
+        for (; gap == SKIP && gaps_left > 0; gaps_left--) {
+            gap = next_symbol(&gaps);
+            if (gap < 0) return BNNC_WEIGHTS_STREAM;
+            position += (uint32_t)gap;
+        }
+        const int code = next_symbol(&codes);
+        if (code < 0) return BNNC_WEIGHTS_STREAM;
+        if (gap >= SKIP || position >= end || (uint32_t)code >= nonzeros->codes) return BNNC_WEIGHTS_ENTRIES;
+        const uint64_t segment = position / nonzeros->features * nonzeros->codes + (uint32_t)code;
+        take_entry(nonzeros, segment, (uint32_t)(position % nonzeros->features), counts);
+    }
+    if (gaps_left != 0) return BNNC_WEIGHTS_ENTRIES;
+    return is_at_end(&gaps) && is_at_end(&codes) ? BNNC_WEIGHTS_OK : BNNC_WEIGHTS_STREAM;
+}
+
+static enum bnnc_weights_status open_nonzeros(struct nonzeros *nonzeros, struct section *section) {
+    struct stream gaps, codes;
+    const uint8_t *const header = take(&section->payload, 20);
+    if (header == NULL) return BNNC_WEIGHTS_CUT_OFF;
+    const size_t first = u32(header + 16);
+    const enum bnnc_weights_status status = open_streams(&gaps, &codes, section->payload, first);
+    if (status != BNNC_WEIGHTS_OK) return status;
+    nonzeros->rows = u32(header);
+    nonzeros->features = u32(header + 4);
+    nonzeros->codes = u16(header + 8);
+    nonzeros->element = header[10];
+    const uint64_t columns_at = u32(header + 12), columns = (uint64_t)nonzeros->element * codes.n_symbols;
+    const uint64_t segments = (uint64_t)nonzeros->rows * nonzeros->codes;
+    if ((nonzeros->element != 2 && nonzeros->element != 4) || header[11] != 0) return BNNC_WEIGHTS_ENTRIES;
+    if (gaps.symbol_bits > 8 || codes.symbol_bits > 8) return BNNC_WEIGHTS_ENTRIES;
+    if (segments >= columns_at / 4 || columns_at + columns != section->n_bytes) return BNNC_WEIGHTS_ENTRIES;
+    if (nonzeros->element == 2 && nonzeros->features > 1u << 16) return BNNC_WEIGHTS_ENTRIES;
+    nonzeros->ends = section->memory;
+    nonzeros->columns = section->memory + columns_at;
+    nonzeros->gap_stream = (struct reader){section->payload.at, first};
+    nonzeros->code_stream = (struct reader){section->payload.at + first, section->payload.left - first};
+    return BNNC_WEIGHTS_OK;
+}
+
+/* A counting sort in place. The memory of the section holds 0. */
+static enum bnnc_weights_status decode_sorted(struct section *section) {
+    struct nonzeros nonzeros;
+    enum bnnc_weights_status status = open_nonzeros(&nonzeros, section);
+    if (status == BNNC_WEIGHTS_OK) status = pass_entries(&nonzeros, true);
+    if (status != BNNC_WEIGHTS_OK) return status;
+    const size_t segments = (size_t)nonzeros.rows * nonzeros.codes;
+    uint8_t *const ends = nonzeros.ends;
+    for (size_t i = 1; i <= segments; i++) put_u32(ends + 4 * i, u32(ends + 4 * i) + u32(ends + 4 * (i - 1)));
+    status = pass_entries(&nonzeros, false);
+    memmove(ends + 4, ends, 4 * segments); /* starts have become ends */
+    put_u32(ends, 0);
+    return status;
+}
+
 static enum bnnc_weights_status decode_section(struct section *section) {
     switch (section->form) {
     case FORM_RAW:
@@ -222,6 +342,10 @@ static enum bnnc_weights_status decode_section(struct section *section) {
         return decode_symbols(section);
     case FORM_KERNELS:
         return decode_kernels(section);
+    case FORM_JOINED:
+        return decode_joined(section);
+    case FORM_SORTED:
+        return decode_sorted(section);
     default:
         return BNNC_WEIGHTS_SECTIONS;
     }

@@ -14,6 +14,7 @@ enum bnnc_weights_status {
     BNNC_WEIGHTS_CODE,      /* code lengths that leave or overfill the code space */
     BNNC_WEIGHTS_STREAM,    /* wrong numbers of symbols or bits */
     BNNC_WEIGHTS_PANELS,    /* kernels that do not fit where they should go */
+    BNNC_WEIGHTS_ENTRIES,   /* sparse rows that do not fit where they should go */
     BNNC_WEIGHTS_CHECK_SUM, /* the bytes decoded are not those that were stored */
 };
 

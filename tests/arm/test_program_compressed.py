@@ -21,8 +21,11 @@ from bnnc.ir.elem import B1_PM, elem
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array, Op
+from bnnc.ir.sparse_ops import SparseDense
 from bnnc.passes.pack import PackBits
+from bnnc.passes.sparse_costs import by_sums
 from bnnc.sim.simulator import run
+from bnnc.storage import sparse
 from bnnc.storage.panels import Masks, join
 from bnnc.targets import target
 
@@ -92,6 +95,32 @@ def test_the_arm_program_gives_the_simulators_integers(graph: Graph, tmp_path: P
     assert np.array_equal(runner.run(codes), run(graph, codes))
     assert runner.instructions[0] > runner.instructions[1] == runner.instructions[2]  # decoded once
     assert run_program(tmp_path / "out" / built.program, ["--self-test"]).status == 0
+
+
+def sparse_network(n_values: int, density: float, gap_bits: int) -> Graph:
+    """Pruned rows behind codes u8."""
+    codes, rng = tiny.encoder(Input("x", (900,)), elem("u8"), 0, 255), np.random.default_rng(3)
+    kept = rng.random((24, 900)) < density
+    values = 9 * rng.geometric(0.3, (24, 900)).clip(1, n_values) - 40
+    weights = sparse.encode(np.where(kept, values, 0), gap_bits)
+    fields = (weights.rows, weights.gaps, weights.codes, weights.table, weights.gap_bits, weights.code_bits)
+    layer = SparseDense("rows", Reshape("flat", codes, (1, 1, 900)), *fields)
+    return Graph("sparse", Level.PACKED, ToFloat("real", Reshape("vector", layer, (24,))))
+
+
+@pytest.mark.parametrize(
+    ("n_values", "density", "gap_bits", "sums"), [(14, 0.02, 6, False), (5, 0.3, 3, True)]
+)
+def test_sparse_rows(n_values: int, density: float, gap_bits: int, sums: bool, tmp_path: Path) -> None:
+    """Gaps and codes are stored, whether the program multiplies entries or adds inputs of equal weight."""
+    graph = sparse_network(n_values, density, gap_bits)
+    assert by_sums(next(op for op in graph.ops if isinstance(op, SparseDense))) == sums
+    codes = random_codes(graph, 4, 5)
+    for kind, executor in (("host", HostExecutor), ("arm", UnicornRunner)):
+        built = build(graph, tmp_path / kind, kind)
+        assert "gaps and codes" in [part.form for part in built.layers[0].arrays]
+        assert built.layers[0].stored_bytes < 0.75 * built.layers[0].n_bytes
+        assert np.array_equal(executor(graph, tmp_path / kind).run(codes), run(graph, codes))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -12,8 +12,9 @@ import pytest
 
 from bnnc.ir.op import Array
 from bnnc.resources import resource
-from bnnc.storage import container, huffman
-from bnnc.storage.container import KERNELS, RAW, SYMBOLS, Section
+from bnnc.storage import container, huffman, sparse
+from bnnc.storage.container import JOINED, KERNELS, RAW, SORTED, SYMBOLS, Section
+from bnnc.storage.entries import Joined, Sorted, joined, sorted_by_code
 from bnnc.storage.panels import BITS, BYTES, NO_MASKS, Masks, Panels, fill, join
 
 HARNESS = """
@@ -38,7 +39,7 @@ int main(void) {
     return 0;
 }
 """
-OK, NO_BLOB, CUT_OFF, SECTIONS, CODE, STREAM, PANELS, CHECK_SUM = range(8)
+OK, NO_BLOB, CUT_OFF, SECTIONS, CODE, STREAM, PANELS, ENTRIES, CHECK_SUM = range(9)
 FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wpedantic", "-O1", "-g"]
 Blob = tuple[bytes, int]  # with the size of the memory
 Decode = Callable[[Sequence[Blob]], list[tuple[int, bytes]]]
@@ -133,6 +134,31 @@ def test_kernels_in_every_layout(decode: Decode, element: int) -> None:
     assert decode([one_section(*pair) for pair in made]) == [(OK, memory) for _, memory in made]
 
 
+def pruned(out: int, features: int, density: float, seed: int) -> Array:
+    """Weights of which few are not 0."""
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random((out, features)) < density, rng.choice([-9, 2, 5, 300], (out, features)), 0)
+
+
+def entries_section(start: int, form: int, entries: Joined | Sorted) -> tuple[Section, bytes]:
+    memory = entries.memory()
+    return Section(form, start, len(memory), entries.payload()), memory
+
+
+@pytest.mark.parametrize("density", [0.0, 0.001, 0.1, 1.0])
+def test_sparse_rows(decode: Decode, density: float) -> None:
+    made = []
+    for out, features in ((1, 1), (3, 300), (40, 700), (2, 70_000)):
+        weights = sparse.encode(pruned(out, features, density, out), 5)
+        made.append(entries_section(0, JOINED, joined(weights)))
+        columns_at = 4 * (out * 4 + 3)
+        for element in (2, 4) if features <= 1 << 16 else (4,):
+            made.append(entries_section(0, SORTED, sorted_by_code(weights, features, columns_at, element)))
+        narrow = sparse.SparseWeights(weights.rows, weights.gaps, weights.codes, weights.table, 5, 3)
+        made.append(entries_section(0, JOINED, joined(narrow)))
+    assert decode([one_section(*pair) for pair in made]) == [(OK, memory) for _, memory in made]
+
+
 def blob() -> tuple[bytes, bytes]:
     """A blob with every form in it, and what it decodes to."""
     first, panels = kernels_section(
@@ -142,9 +168,20 @@ def blob() -> tuple[bytes, bytes]:
         5 + len(panels), frequent(15, 9, 2).reshape(3, 5), NO_MASKS, Panels(3, 5, 2, 4, BYTES)
     )
     few = bytes([1, 2, 1, 1, 200] * 20)
-    memory = bytes(5) + panels + signs + few + bytes(3) + b"raw"
-    end = 5 + len(panels) + len(signs)
-    sections = [first, more, symbols_section(end, few), Section(RAW, len(memory) - 3, 3, b"raw")]
+    weights = sparse.encode(pruned(3, 600, 0.02, 0), 6)
+    front = bytes(5) + panels + signs + few
+    pairs, pair = entries_section(len(front), JOINED, joined(weights))
+    columns, column = entries_section(len(front) + len(pair), SORTED, sorted_by_code(weights, 600, 60, 2))
+    memory = front + pair + column + bytes(3) + b"raw"
+    end = len(front) - len(few)
+    sections = [
+        first,
+        more,
+        symbols_section(end, few),
+        pairs,
+        columns,
+        Section(RAW, len(memory) - 3, 3, b"raw"),
+    ]
     return container.write(sections, memory), memory
 
 
@@ -182,10 +219,40 @@ def panels_header(*fields: int, masks: Sequence[int] = (0,)) -> bytes:
     return struct.pack("<HHHHHBB", *fields) + struct.pack(f"<{len(masks)}H", *masks)
 
 
+def pairs_of(
+    gap_bits: int, element: int, first: int | None = None, codes: Sequence[int] = (1, 0, 3)
+) -> bytes:
+    """Three entries with gaps 2, 0, 3, side by side."""
+    gaps = huffman.encode(np.array([2, 0, 3], np.uint16), 2)
+    size = len(gaps) if first is None else first
+    return (
+        struct.pack("<BBHI", gap_bits, element, 0, size)
+        + gaps
+        + huffman.encode(np.array(codes, np.uint16), 2)
+    )
+
+
+def columns_of(
+    rows: int = 2,
+    features: int = 4,
+    codes: int = 2,
+    element: int = 2,
+    zero: int = 0,
+    columns_at: int = 20,
+    first: int | None = None,
+    gaps: Sequence[int] = (1, 0, 1),
+) -> bytes:
+    """Entries of codes 1, 0, 1 at positions 1, 2, 4 of 2 rows of 4: 5 ends and 3 columns."""
+    stream = huffman.encode(np.array(gaps, np.uint16), 8)
+    size = len(stream) if first is None else first
+    header = struct.pack("<IIHBBII", rows, features, codes, element, zero, columns_at, size)
+    return header + stream + huffman.encode(np.array([1, 0, 1], np.uint16), 1)
+
+
 KERNEL = huffman.encode(np.zeros(1, np.uint16), 9)  # for Panels(1, 1, 1, 1, BITS): 36 bytes
 HOSTILE = {
     "a good one": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"\xb0")), 3, CHECK_SUM),
-    "an unknown form": (Section(3, 0, 3, b"abc"), 3, SECTIONS),
+    "an unknown form": (Section(5, 0, 3, b"abc"), 3, SECTIONS),
     "raw, too short": (Section(RAW, 0, 3, b"ab"), 3, SECTIONS),
     "raw, too long": (Section(RAW, 0, 3, b"abcd"), 3, SECTIONS),
     "behind the memory": (Section(RAW, 4, 0, b""), 3, SECTIONS),
@@ -264,6 +331,48 @@ HOSTILE = {
         36,
         STREAM,
     ),
+    **{
+        f"joined {what}": (Section(JOINED, 0, n_bytes, payload), n_bytes, wanted)
+        for what, n_bytes, payload, wanted in (
+            ("well", 3, pairs_of(4, 1), CHECK_SUM),
+            ("well in two bytes", 6, pairs_of(8, 2), CHECK_SUM),
+            ("without a header", 3, b"\4\1\0\0", CUT_OFF),
+            ("without gaps", 3, pairs_of(4, 1, first=2**32 - 1), CUT_OFF),
+            ("with gaps cut off", 3, pairs_of(4, 1, first=13), CUT_OFF),
+            ("into nothing", 3, pairs_of(4, 0), ENTRIES),
+            ("into three bytes", 9, pairs_of(4, 3), ENTRIES),
+            ("too wide", 3, pairs_of(7, 1), ENTRIES),
+            ("with no bits", 3, pairs_of(0, 1), ENTRIES),
+            ("with nine bits", 3, pairs_of(9, 2), ENTRIES),
+            ("with wide gaps", 3, pairs_of(1, 1), ENTRIES),
+            ("to fewer bytes", 2, pairs_of(4, 1), ENTRIES),
+            ("to more bytes", 4, pairs_of(4, 1), ENTRIES),
+            ("with too few codes", 3, pairs_of(4, 1, codes=(1, 0)), ENTRIES),
+        )
+    },
+    **{
+        f"sorted {what}": (Section(SORTED, 0, n_bytes, payload), n_bytes, wanted)
+        for what, n_bytes, payload, wanted in (
+            ("well", 26, columns_of(), CHECK_SUM),
+            ("without a header", 26, bytes(19), CUT_OFF),
+            ("without gaps", 26, columns_of(first=2**32 - 1), CUT_OFF),
+            ("into one byte", 26, columns_of(element=1), ENTRIES),
+            ("with something", 26, columns_of(zero=1), ENTRIES),
+            ("to fewer bytes", 25, columns_of(), ENTRIES),
+            ("to more bytes", 27, columns_of(), ENTRIES),
+            ("into its own ends", 25, columns_of(columns_at=19), ENTRIES),
+            ("with too many rows", 26, columns_of(rows=3), ENTRIES),
+            ("with very many rows", 26, columns_of(rows=2**32 - 1, codes=65535), ENTRIES),
+            ("with too many columns", 26, columns_of(features=65537), ENTRIES),
+            ("with too few columns", 26, columns_of(features=2), ENTRIES),
+            ("without columns", 26, columns_of(features=0), ENTRIES),
+            ("with a code too many", 26, columns_of(codes=1), ENTRIES),
+            ("with too few gaps", 26, columns_of(gaps=(1, 0)), ENTRIES),
+            ("with a skip at the end", 26, columns_of(gaps=(1, 0, 255)), ENTRIES),
+            ("with a gap too many", 26, columns_of(gaps=(1, 0, 1, 0)), ENTRIES),
+            ("far away", 26, columns_of(gaps=(1, 255, 0, 1)), ENTRIES),
+        )
+    },
 }
 
 

@@ -7,7 +7,8 @@ import struct
 import numpy as np
 import pytest
 
-from bnnc.storage import container, layer
+from bnnc.storage import container, layer, sparse
+from bnnc.storage.entries import joined, read_sorted, sorted_by_code
 from bnnc.storage.panels import BITS, BYTES, Masks, Panels, fill, join
 
 
@@ -17,8 +18,8 @@ def skewed(out: int, inputs: int, seed: int = 0) -> np.ndarray:
     return rng.choice(512, (out, inputs), p=rng.dirichlet(np.full(512, 0.1))).astype(np.uint16)
 
 
-def stored(memory: bytes, *parts: layer.Part, kernels: np.ndarray | None = None) -> layer.Stored:
-    made = layer.store(memory, parts or ((0, len(memory)),), kernels)
+def stored(memory: bytes, *parts: layer.Part, known: np.ndarray | layer.Sparse | None = None) -> layer.Stored:
+    made = layer.store(memory, parts or ((0, len(memory)),), known)
     assert (container.read(made.data, len(memory)) if made.is_coded else made.data) == memory
     return made
 
@@ -33,29 +34,29 @@ def forms(made: layer.Stored) -> tuple[str, ...]:
 def test_random_kernels_stay_raw() -> None:
     kernels = np.random.default_rng(0).integers(0, 512, (64, 64), np.uint16)
     memory = fill(kernels, Panels(64, 64, 4, 16, BITS))
-    made = stored(memory, kernels=kernels)
+    made = stored(memory, known=kernels)
     assert forms(made) == ("raw",) and made.data is memory and not made.is_coded
 
 
 def test_frequent_kernels_are_coded() -> None:
     kernels = skewed(128, 128)
-    made = stored(fill(kernels, Panels(128, 128, 8, 16, BITS)), kernels=kernels)
+    made = stored(fill(kernels, Panels(128, 128, 8, 16, BITS)), known=kernels)
     assert forms(made) == ("kernels",) and len(made.data) < 0.75 * made.n_bytes
 
 
 def test_masked_kernels_are_stored_once() -> None:
     latent = np.random.default_rng(1).integers(0, 512, (64, 64), np.uint16)
     kernels = join(latent, Masks((0, 7, 100, 511), 0))
-    made = stored(fill(kernels, Panels(256, 64, 16, 16, BITS)), kernels=kernels)
+    made = stored(fill(kernels, Panels(256, 64, 16, 16, BITS)), known=kernels)
     assert forms(made) == ("masked kernels",) and len(made.data) < 0.3 * made.n_bytes
 
 
 def test_signs_in_bytes_take_a_bit() -> None:
     kernels = np.random.default_rng(2).integers(0, 512, (64, 64), np.uint16)
-    made = stored(fill(kernels, Panels(64, 64, 4, 16, BYTES)), kernels=kernels)
+    made = stored(fill(kernels, Panels(64, 64, 4, 16, BYTES)), known=kernels)
     assert forms(made) == ("symbols",) and len(made.data) < 0.14 * made.n_bytes
     kernels = skewed(64, 64)
-    assert forms(stored(fill(kernels, Panels(64, 64, 4, 16, BYTES)), kernels=kernels)) == ("kernels",)
+    assert forms(stored(fill(kernels, Panels(64, 64, 4, 16, BYTES)), known=kernels)) == ("kernels",)
 
 
 def test_every_part_has_its_own_form() -> None:
@@ -64,7 +65,60 @@ def test_every_part_has_its_own_form() -> None:
     noise = rng.bytes(100)
     memory = panels + bytes(64) + few + noise
     parts = ((0, len(panels)), (len(panels) + 64, 1000), (len(panels) + 1064, 100), (len(memory), 0))
-    assert forms(stored(memory, *parts, kernels=kernels)) == ("kernels", "symbols", "raw")
+    assert forms(stored(memory, *parts, known=kernels)) == ("kernels", "symbols", "raw")
+
+
+def aligned(data: bytes) -> bytes:
+    return data.ljust(-(-len(data) // 64) * 64, b"\0")
+
+
+def pruned(out: int, features: int, seed: int = 0) -> np.ndarray:
+    """One weight in ten, of 15 values around 0 of which the small ones are frequent."""
+    rng = np.random.default_rng(seed)
+    values = np.round(rng.laplace(0, 2, (out, features))).clip(-7, 7).astype(np.int16)
+    return np.where(rng.random((out, features)) < 0.1, values * 100, 0)
+
+
+@pytest.mark.parametrize(("gap_bits", "element"), [(4, 1), (6, 2)])
+def test_gaps_and_codes_side_by_side(gap_bits: int, element: int) -> None:
+    """In one byte and in two, beside other arrays."""
+    weights = sparse.encode(pruned(80, 1000), gap_bits)
+    entries = joined(weights)
+    assert entries.element == element
+    rows = aligned(weights.rows.tobytes())
+    memory = rows + entries.memory()
+    parts = ((0, weights.rows.nbytes), (len(rows), len(entries.memory())))
+    made = stored(memory, *parts, known=layer.Sparse(weights, 1000))
+    # Fillers have a code of their own: where there are many, gap and code are one symbol of a byte.
+    assert forms(made) == ("symbols", "gaps and codes" if element == 2 else "symbols")
+    assert made.parts[1].stored_bytes < 0.85 * made.parts[1].n_bytes
+
+
+@pytest.mark.parametrize(("features", "element"), [(300, 2), (70_000, 4)])
+def test_columns_sorted_by_code(features: int, element: int) -> None:
+    """Two arrays of the program are one part of the blob."""
+    weights = sparse.encode(pruned(10, features))
+    used = np.unique(weights.table[weights.codes])
+    n_segments = 10 * int(np.count_nonzero(used))
+    columns_at = len(aligned(bytes(4 * (n_segments + 1))))
+    nonzeros = sorted_by_code(weights, features, columns_at, element)
+    assert nonzeros.n_rows * nonzeros.n_codes == n_segments
+    memory = aligned(b"front") + nonzeros.memory() + b"behind"
+    columns = (64 + columns_at, element * len(nonzeros.codes))
+    parts = ((0, 5), (64, 4 * (n_segments + 1)), columns, (len(memory) - 6, 6))
+    made = stored(memory, *parts, known=layer.Sparse(weights, features))
+    assert forms(made) == ("raw", "gaps and codes", "raw")
+    assert made.parts[1].stored_bytes < 0.6 * made.parts[1].n_bytes
+
+
+def test_what_sorted_columns_are() -> None:
+    """Row 0 has weights 5, 5, -2 at columns 0, 3, 4; row 1 none; row 2 has 5 at column 400."""
+    weights = np.zeros((3, 401), np.int16)
+    weights[0, [0, 3]], weights[0, 4], weights[2, 400] = 5, -2, 5
+    nonzeros = sorted_by_code(sparse.encode(weights), 401, 28, 2)
+    ends, columns = [0, 1, 3, 3, 3, 3, 4], [4, 0, 3, 400]
+    assert nonzeros.memory() == np.array(ends, "<i4").tobytes() + np.array(columns, "<u2").tobytes()
+    assert read_sorted(nonzeros.payload(), len(nonzeros.memory())) == nonzeros.memory()
 
 
 def test_no_constants() -> None:
@@ -81,7 +135,7 @@ def test_padding_between_parts_is_left_out() -> None:
 def test_the_same_bytes_again() -> None:
     kernels = skewed(64, 32)
     memory = fill(kernels, Panels(64, 32, 4, 16, BITS))
-    assert stored(memory, kernels=kernels) == stored(memory, kernels=kernels.copy())
+    assert stored(memory, known=kernels) == stored(memory, known=kernels.copy())
 
 
 def blob() -> tuple[bytes, bytes]:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bnnc.ir.integer_ops import Conv2d
-from bnnc.ir.op import Array
+from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.packed_ops import BitConv2d, XnorConv2d
+from bnnc.ir.sparse_ops import SparseDense
 from bnnc.schedule.memory import ALIGNMENT, aligned
 from bnnc.schedule.stages import Stage
 from bnnc.sim.bits import weight_values
-from bnnc.storage.layer import Part, Stored, StoredPart, store
+from bnnc.storage.layer import Part, Sparse, Stored, StoredPart, store
 from bnnc.storage.panels import kernel_symbols
+from bnnc.storage.sparse import SparseWeights
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def store_constants(
         return _join([Stored(memory, len(memory), ()) for memory in constants], ())
     known = parts or [((0, len(memory)),) for memory in constants]
     stored = [
-        store(memory, arrays, binary_kernels(stage))
+        store(memory, arrays, known_contents(stage))
         for stage, memory, arrays in zip(stages, constants, known, strict=True)
     ]
     layers = tuple(
@@ -69,8 +71,8 @@ def store_constants(
     return _join(stored, layers)
 
 
-def binary_kernels(stage: Stage) -> Array | None:
-    """The 3x3 kernels of one bit a weight that a stage begins with, as symbols uint16 (O, I)."""
+def known_contents(stage: Stage) -> Array | Sparse | None:
+    """The 3x3 kernels of one bit a weight that a stage begins with, as symbols uint16 (O, I); sparse rows."""
     match stage.head:
         case XnorConv2d(kernel=(3, 3)) as conv:
             return kernel_symbols(weight_values(conv))
@@ -78,6 +80,9 @@ def binary_kernels(stage: Stage) -> Array | None:
             return kernel_symbols(weight_values(conv))
         case Conv2d(kernel=(3, 3)) as conv if conv.weight_elem.bits == 1:
             return kernel_symbols(conv.weights)
+        case SparseDense() as op:
+            fields = (op.rows, op.gaps, op.codes, op.table, op.gap_bits, op.code_bits)
+            return Sparse(SparseWeights(*fields), tensor_of(op.x).size)
         case _:
             return None
 

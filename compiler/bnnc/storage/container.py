@@ -17,10 +17,11 @@ import numpy as np
 
 from bnnc.ir.op import Array
 from bnnc.storage import huffman
+from bnnc.storage.entries import read_joined, read_sorted
 from bnnc.storage.panels import Masks, Panels, fill, join
 
 MAGIC = b"BNW1"
-RAW, SYMBOLS, KERNELS = 0, 1, 2
+RAW, SYMBOLS, KERNELS, JOINED, SORTED = range(5)
 _BLOB, _SECTION, _PANELS = struct.Struct("<4sIIIHH"), struct.Struct("<BBHIII"), struct.Struct("<HHHHHBB")
 _PANELS_LIMIT = 1 << 16
 
@@ -97,7 +98,7 @@ def _section(blob: bytes, at: int) -> tuple[Section, int]:
 
 
 def _decoded(section: Section) -> bytes:
-    _require(section.form in (RAW, SYMBOLS, KERNELS), f"form {section.form} is unknown")
+    _require(section.form <= SORTED, f"form {section.form} is unknown")
     memory = section.payload
     if section.form == SYMBOLS:
         symbol_bits, symbols = huffman.decode(section.payload)
@@ -105,6 +106,10 @@ def _decoded(section: Section) -> bytes:
         memory = symbols.astype(np.uint8).tobytes()
     elif section.form == KERNELS:
         memory = _kernels(section.payload, section.n_bytes)
+    elif section.form == JOINED:
+        memory = read_joined(section.payload)
+    elif section.form == SORTED:
+        memory = read_sorted(section.payload, section.n_bytes)
     _require(len(memory) == section.n_bytes, "a section of the wrong size")
     return memory
 

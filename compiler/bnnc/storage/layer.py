@@ -9,8 +9,10 @@ import numpy as np
 
 from bnnc.ir.op import Array
 from bnnc.storage import container, huffman
-from bnnc.storage.container import KERNELS, RAW, SYMBOLS, Section
+from bnnc.storage.container import JOINED, KERNELS, RAW, SORTED, SYMBOLS, Section
+from bnnc.storage.entries import joined, sorted_by_code
 from bnnc.storage.panels import NO_MASKS, find_panels, mask_forms
+from bnnc.storage.sparse import SparseWeights
 
 Part = tuple[int, int]  # start and size in bytes of an array among the constants
 
@@ -19,7 +21,7 @@ Part = tuple[int, int]  # start and size in bytes of an array among the constant
 class StoredPart:
     """An array of `n_bytes` in `stored_bytes`.
 
-    The form is raw, symbols (of at most 8 bits), kernels (of 9 bits) or masked kernels.
+    The form is raw, symbols (of at most 8 bits), kernels (of 9 bits), masked kernels, or gaps and codes.
     """
 
     form: str
@@ -42,6 +44,14 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Sparse:
+    """A sparse layer and how many inputs it has."""
+
+    weights: SparseWeights
+    features: int
+
+
+@dataclass(frozen=True)
 class _Form:
     """A way to store a part."""
 
@@ -53,13 +63,15 @@ class _Form:
         return StoredPart(self.name, self.section.n_bytes, self.section.stored_bytes)
 
 
-def store(memory: bytes, parts: Sequence[Part], kernels: Array | None = None) -> Stored:
+def store(memory: bytes, parts: Sequence[Part], known: Array | Sparse | None = None) -> Stored:
     """The smallest form of constants in `memory`, where `parts` lie.
 
-    kernels uint16 (O, I): the 9-bit symbols of the layer's binary 3x3 kernels, which one part may hold.
+    known: what is in them: the 9-bit symbols uint16 (O, I) of a layer's binary 3x3 kernels, or sparse rows.
     """
     whole = [part for part in parts if part[1]]
-    forms = [_smallest(memory[start : start + size], start, kernels) for start, size in whole]
+    if isinstance(known, Sparse):
+        whole = _with_segments(memory, whole, known)
+    forms = [_smallest(memory[start : start + size], start, known) for start, size in whole]
     blob = container.write([form.section for form in forms], memory)
     if len(blob) >= len(memory):
         return Stored(memory, len(memory), tuple(StoredPart("raw", size, size) for _, size in whole))
@@ -68,22 +80,49 @@ def store(memory: bytes, parts: Sequence[Part], kernels: Array | None = None) ->
     return Stored(blob, len(memory), tuple(form.part for form in forms))
 
 
-def _smallest(memory: bytes, start: int, kernels: Array | None) -> _Form:
+def _smallest(memory: bytes, start: int, known: Array | Sparse | None) -> _Form:
     """The first of the smallest forms."""
-    forms = _forms(memory, start, kernels)
-    return min(forms, key=lambda form: form.section.stored_bytes)
+    return min(_forms(memory, start, known), key=lambda form: form.section.stored_bytes)
 
 
-def _forms(memory: bytes, start: int, kernels: Array | None) -> Iterator[_Form]:
+def _forms(memory: bytes, start: int, known: Array | Sparse | None) -> Iterator[_Form]:
     n_bytes = len(memory)
     yield _Form("raw", Section(RAW, start, n_bytes, memory))
     if huffman.stream_bytes(huffman.histogram(np.frombuffer(memory, np.uint8))) < n_bytes:
         yield _Form("symbols", Section(SYMBOLS, start, n_bytes, container.symbols_payload(memory)))
-    layout = find_panels(kernels, memory) if kernels is not None else None
-    if kernels is None or layout is None:
+    if isinstance(known, Sparse):
+        yield from _sparse_forms(memory, start, known)
+    elif known is not None:
+        yield from _kernel_forms(memory, start, known)
+
+
+def _kernel_forms(memory: bytes, start: int, kernels: Array) -> Iterator[_Form]:
+    layout = find_panels(kernels, memory)
+    if layout is None:
         return
     plain = container.kernels_payload(kernels, NO_MASKS, layout)
-    yield _Form("kernels", Section(KERNELS, start, n_bytes, plain))
+    yield _Form("kernels", Section(KERNELS, start, len(memory), plain))
     for masks, latent in mask_forms(kernels):
         payload = container.kernels_payload(latent, masks, layout)
-        yield _Form("masked kernels", Section(KERNELS, start, n_bytes, payload))
+        yield _Form("masked kernels", Section(KERNELS, start, len(memory), payload))
+
+
+def _sparse_forms(memory: bytes, start: int, known: Sparse) -> Iterator[_Form]:
+    entries = joined(known.weights)
+    if entries.memory() == memory:
+        yield _Form("gaps and codes", Section(JOINED, start, len(memory), entries.payload()))
+    for element in (2, 4):
+        nonzeros = sorted_by_code(known.weights, known.features, 0, element)
+        columns_at = len(memory) - element * len(nonzeros.codes)
+        nonzeros = sorted_by_code(known.weights, known.features, columns_at, element)
+        if nonzeros.memory() == memory:
+            yield _Form("gaps and codes", Section(SORTED, start, len(memory), nonzeros.payload()))
+
+
+def _with_segments(memory: bytes, parts: list[Part], known: Sparse) -> list[Part]:
+    """Ends of segments and their columns, which are stored together, as one part."""
+    for i, (start, size) in enumerate(parts[:-1]):
+        end = sum(parts[i + 1])
+        if size > 4 and any(_sparse_forms(memory[start:end], start, known)):
+            return [*parts[:i], (start, end - start), *parts[i + 2 :]]
+    return parts
