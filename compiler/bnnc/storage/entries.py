@@ -85,6 +85,18 @@ def sorted_by_code(sparse: SparseWeights, features: int, columns_at: int, elemen
     return Sorted(flat[kept], codes.astype(np.uint8), n_rows, features, len(used), columns_at, element)
 
 
+def find_sorted(sparse: SparseWeights, features: int, memory: bytes) -> Sorted | None:
+    """How the nonzeros lie in `memory`, if they lie there sorted by code."""
+    kept = int(np.count_nonzero(sparse.table[sparse.codes]))
+    for element in (2, 4):
+        columns_at = len(memory) - element * kept
+        if columns_at > 0:
+            nonzeros = sorted_by_code(sparse, features, columns_at, element)
+            if nonzeros.memory() == memory:
+                return nonzeros
+    return None
+
+
 def read_joined(payload: bytes) -> bytes:
     """What a payload of `Joined` decodes to; ValueError when it is damaged."""
     _require(len(payload) >= _JOINED.size)

@@ -108,11 +108,10 @@ def _header(stream: bytes) -> tuple[int, ...]:
 def _decode_bits(bits: Array, lengths: Array, n_symbols: int) -> Array:
     """uint16 (n_symbols,). A code is looked up at every bit; then the codes that follow on one another."""
     symbol_of, length_of = _lookup(lengths)
-    padded = np.concatenate([bits, np.zeros(MAX_LENGTH, np.uint8)]).astype(np.int64)
+    padded = np.concatenate([bits, np.zeros(MAX_LENGTH, np.uint8)])
     found, at = [], 0
     for start in range(0, len(bits), _CHUNK):
-        here = np.lib.stride_tricks.sliding_window_view(padded[start : start + _CHUNK + MAX_LENGTH - 1], 15)
-        windows = here[: len(bits) - start] @ (1 << np.arange(MAX_LENGTH)[::-1])
+        windows = _windows(padded[start : min(start + _CHUNK, len(bits)) + MAX_LENGTH - 1])
         steps, starts = length_of[windows].tolist(), []
         while at - start < len(steps):
             starts.append(at - start)
@@ -121,6 +120,15 @@ def _decode_bits(bits: Array, lengths: Array, n_symbols: int) -> Array:
     symbols = np.concatenate(found) if found else np.zeros(0, np.uint16)
     _require(at == len(bits) and len(symbols) == n_symbols, "a wrong number of symbols or bits")
     return symbols
+
+
+def _windows(bits: Array) -> Array:
+    """uint16 (n,): the 15 bits from each bit on, the first one highest, of bits uint8 (n + 14,)."""
+    n = len(bits) - MAX_LENGTH + 1
+    windows: Array = np.zeros(n, np.uint16)
+    for i in range(MAX_LENGTH):
+        windows = windows << 1 | bits[i : i + n]
+    return windows
 
 
 def _lookup(lengths: Array) -> tuple[Array, Array]:

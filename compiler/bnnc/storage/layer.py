@@ -10,7 +10,7 @@ import numpy as np
 from bnnc.ir.op import Array
 from bnnc.storage import container, huffman
 from bnnc.storage.container import JOINED, KERNELS, RAW, SORTED, SYMBOLS, Section
-from bnnc.storage.entries import joined, sorted_by_code
+from bnnc.storage.entries import find_sorted, joined
 from bnnc.storage.panels import NO_MASKS, find_panels, mask_forms
 from bnnc.storage.sparse import SparseWeights
 
@@ -111,18 +111,15 @@ def _sparse_forms(memory: bytes, start: int, known: Sparse) -> Iterator[_Form]:
     entries = joined(known.weights)
     if entries.memory() == memory:
         yield _Form("gaps and codes", Section(JOINED, start, len(memory), entries.payload()))
-    for element in (2, 4):
-        nonzeros = sorted_by_code(known.weights, known.features, 0, element)
-        columns_at = len(memory) - element * len(nonzeros.codes)
-        nonzeros = sorted_by_code(known.weights, known.features, columns_at, element)
-        if nonzeros.memory() == memory:
-            yield _Form("gaps and codes", Section(SORTED, start, len(memory), nonzeros.payload()))
+    nonzeros = find_sorted(known.weights, known.features, memory)
+    if nonzeros is not None:
+        yield _Form("gaps and codes", Section(SORTED, start, len(memory), nonzeros.payload()))
 
 
 def _with_segments(memory: bytes, parts: list[Part], known: Sparse) -> list[Part]:
     """Ends of segments and their columns, which are stored together, as one part."""
     for i, (start, size) in enumerate(parts[:-1]):
         end = sum(parts[i + 1])
-        if size > 4 and any(_sparse_forms(memory[start:end], start, known)):
+        if size > 4 and find_sorted(known.weights, known.features, memory[start:end]):
             return [*parts[:i], (start, end - start), *parts[i + 2 :]]
     return parts
