@@ -102,8 +102,10 @@ class _Reader:
             return
         if any(argument not in self.values for argument in node.all_input_nodes):
             return  # an operand has been refused; that finding is enough
-        args, kwargs = self._resolved(node.args), self._resolved(node.kwargs)
         name = operator_name(node)
+        if name == "aten._assert_tensor_metadata":
+            return
+        args, kwargs = self._resolved(node.args), self._resolved(node.kwargs)
         if not any(isinstance(self.values[argument], Signal) for argument in node.all_input_nodes):
             self.values[node] = _computed(node, name, args, kwargs)
             return
@@ -160,8 +162,6 @@ class _Reader:
 
 def _computed(node: Node, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known:
     """The value of an operator whose operands are all constant."""
-    if name == "aten._assert_tensor_metadata":
-        return Known(None)
     plain_args, plain_kwargs = _plain(args), _plain(kwargs)
     assert callable(node.target)
     with torch.no_grad():

@@ -88,9 +88,9 @@ def rescale_constants(a: Tensor, b: Tensor, unit: Tensor, step: Tensor) -> tuple
 
 @custom_op("bnnc::slope_constant", mutates_args=())
 def slope_constant(slope: Tensor) -> Tensor:
-    """`slope` as M * 2^-t, float64, with |M| < 2^17 and t in 0..16."""
+    """`slope` as M * 2^-t, float64, with |M| < 2^17 and t in 1..16: the half of rounding needs a bit."""
     _, exponent = torch.frexp(slope.double())
-    shift = (MULTIPLIER_BITS - exponent.long()).clamp(0, SLOPE_BITS)
+    shift = (MULTIPLIER_BITS - exponent.long()).clamp(1, SLOPE_BITS)
     largest = (1 << MULTIPLIER_BITS) - 1
     whole = torch.round(slope.double() * power_of_two(shift)).clamp(-largest, largest)
     return whole * power_of_two(-shift)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnnc.nn import ops
-from bnnc.nn.constants import rescale_constants, slope_constant, whole_steps
+from bnnc.nn.constants import EXACT, rescale_constants, slope_constant, whole_steps
 from bnnc.nn.layer import both
 from bnnc.nn.ops import per_channel
 from bnnc.nn.quantizers import Quantizer
@@ -72,6 +74,8 @@ class Add(nn.Module):
         self.grid = grid
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        if a.shape != b.shape:
+            raise ValueError(f"adds {tuple(a.shape)} and {tuple(b.shape)}; strides and sizes have to match")
         y: Tensor = self.grid(a + b)
         return y
 
@@ -98,6 +102,7 @@ class AveragePool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         total, n = self._sums(x)
+        self._check(x.shape[2] * x.shape[3] if self.kernel_size is None else math.prod(self.kernel_size))
         if self.training:
             y: Tensor = self.grid(total / n)
             return y
@@ -109,6 +114,12 @@ class AveragePool2d(nn.Module):
             total, multiplier, None, None, after, self.grid.lo, self.grid.hi, step
         )
         return fixed
+
+    def _check(self, terms: int) -> None:
+        """ValueError where sums of `terms` values are not exact in float32."""
+        if self.source is not None and terms * self.source.largest() > EXACT:
+            what = f"sums of {terms} values of {self.source.bits} bits are not exact in float32"
+            raise ValueError(f"{what}; average smaller windows first, or fewer bits")
 
     def _sums(self, x: Tensor) -> tuple[Tensor, int]:
         """(exact sums, what to divide them by)."""
