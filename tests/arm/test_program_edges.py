@@ -12,7 +12,7 @@ import pytest
 from bnnc.arm import build as arm
 from bnnc.arm.layout import Layout
 from bnnc.arm.names import identifier
-from bnnc.arm.project import write_sources
+from bnnc.arm.project import project, write_sources
 from bnnc.errors import BnncError
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, EncodeInput, Input, Reshape, ToFloat
@@ -39,7 +39,7 @@ class Edges:
         self.name = identifier(graph.name)
         tools = arm.toolchain(target("host"))
         none = np.zeros((1, 1), np.int8)
-        write_sources(graph, EMPTY, arm.Golden(none, none), tools, folder)
+        write_sources(graph, EMPTY, arm.Golden(none, none), tools, folder, project(graph))
         sources = (f"{self.name}_edge.c", "runtime/bnnc_edge.c")
         for source in sources:
             tools.compile(folder, source, f"{Path(source).stem}.o")
