@@ -136,6 +136,19 @@ def integer_cases() -> Iterator[Conv]:
         yield replace(conv, dilations=(2, 2), behind=I8, packed=False)
 
 
+def many_weight_cases() -> Iterator[Conv]:
+    """So many weights that they are stored in their bits: dense, of few and many pixels, in groups."""
+    for i, kind in enumerate((B1_PM, TER, B1_01, elem("i4"), U3, I8)):
+        behind = (None, B1_PM, U3)[i % 3]
+        yield Conv(I8, kind, (1, 1, 300), 60, behind=behind)
+        yield Conv(
+            (elem("u8"), I16)[i % 2], kind, (7, 7, 65), 33, (3, 3), pads=(1, 0, 1, 1), pad_value=i % 3 - 1
+        )
+        yield Conv(I8, kind, (3, 3, 160), 256, (3, 3), pads=(1, 1, 1, 1), groups=2, behind=behind)
+    yield Conv(elem("i20"), B1_PM, (2, 2, 80), 64, (2, 2))
+    yield Conv(I8, B1_PM, (1, 4, 4100), 8)
+
+
 def grouped_cases() -> Iterator[Conv]:
     """Groups of whole words, whose outputs fill words or end anywhere."""
     kinds = [(B1_PM, B1_PM), (TER, B1_PM), (B1_01, B1_PM), (U2, B1_PM), (I2, I2), (B1_PM, TER)]

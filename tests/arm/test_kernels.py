@@ -24,6 +24,7 @@ FAMILIES: dict[str, list[Case]] = {
     "full counts": list(cases.full_count_cases()),
     "planes": [conv.binary(i) for i, conv in enumerate(cases.plane_cases())],
     "integer": [conv.integer(i) for i, conv in enumerate(cases.integer_cases())],
+    "many weights": [conv.integer(i) for i, conv in enumerate(cases.many_weight_cases())],
     "tables": [cases.table_case(i, packed) for i, packed in enumerate((False, True))],
     "pixelwise": list(cases.pixelwise_cases(0)),
     "extremes": list(cases.extreme_cases()),
@@ -71,7 +72,7 @@ def test_kernels_on_a_lesser_vector_unit(family: str, cpu: str) -> None:
         "rescales",
         "extreme rescales",
     ]
-    + ["sums", "moves", "sparse", "groups"],
+    + ["sums", "moves", "sparse", "groups", "many weights"],
 )
 def test_more_kernels_on_a_lesser_vector_unit(family: str, cpu: str) -> None:
     compare(FAMILIES[family], target("host", cpu))

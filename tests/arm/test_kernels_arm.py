@@ -21,6 +21,7 @@ FAMILIES: dict[str, list[Case]] = {
     ],
     "other": [
         *(conv.integer(i) for i, conv in enumerate(list(cases.integer_cases())[::3])),
+        *(conv.integer(i) for i, conv in enumerate(list(cases.many_weight_cases())[::3])),
         *list(cases.pixelwise_cases(0))[::6],
         *cases.extreme_cases(),
         *list(cases.pool_cases(0))[::3],

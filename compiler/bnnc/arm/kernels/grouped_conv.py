@@ -11,7 +11,8 @@ import numpy as np
 from bnnc.arm.kernels.builder import Kernel, View, loop
 from bnnc.arm.kernels.epilogue import Epilogue, strip_width
 from bnnc.arm.kernels.isa import Isa
-from bnnc.arm.kernels.mac_tile import mac_tile, padding_sums, weight_type
+from bnnc.arm.kernels.mac_tile import mac_tile, padding_sums
+from bnnc.arm.kernels.mac_weights import stored_weights
 from bnnc.arm.kernels.panels import window_bias
 from bnnc.arm.kernels.parts import Parts, cleared_strip
 from bnnc.arm.kernels.rows import Place, border_class, first_pixel, over_map, row_length
@@ -27,7 +28,7 @@ def write_grouped_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
     win, inputs = mac.window, conv.weights.shape[3]
     parts = _parts(isa, conv, lanes, row_length(win))
     bias = window_bias(win, None, padding_sums(conv), conv.type.shape[2])
-    weights = kernel.constant(parts.arrange(conv.weights.astype(weight_type(conv))))
+    weights = stored_weights(kernel, conv, parts.arrange(conv.weights))
     biases = kernel.constant(np.stack([parts.arrange(row) for row in bias]))
     width, pixels = strip_width(rest[-1] if rest else conv), parts.tiles.pixels
     strip = cleared_strip(kernel, pixels * width)
@@ -38,9 +39,9 @@ def write_grouped_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
         kind = border_class(win, place)
         with loop(parts.number) as part, loop(parts.tiles.panels) as panel:
             number = part * parts.tiles.panels + panel
-            own = weights.at(number * (win.taps * inputs * parts.tiles.width))
+            own = weights.at(number * (win.taps * inputs))
             own_bias = biases.at((kind * (parts.number * parts.tiles.panels) + number) * parts.tiles.width)
-            sums = mac.multiply(own, own_bias, parts.tiles.width, part * parts.inputs, place)
+            sums = mac.multiply(own, own_bias, part * parts.inputs, place)
             if not parts.fill_panels:
                 sums = _spilled(sums, lane, place.pixels, parts.tiles.width)
             parts.store(sums, strip, width, place.pixels, part, panel)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from tvm.script.ir_builder import tirx as T
 
 from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, local, loop, spread
+from bnnc.arm.kernels.mac_weights import Part, Weights, weight_type
 from bnnc.arm.kernels.rows import Place
 from bnnc.arm.kernels.window import Window, window
-from bnnc.ir.elem import I8, I16
+from bnnc.ir.elem import I16
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array, map_shape, tensor_of
 
@@ -29,25 +30,31 @@ class MacTile:
     factor: str
     lanewise: bool
 
-    def multiply(self, weights: View, bias: View, width: int, channel: Expr, place: Place) -> View:
+    def multiply(self, weights: Weights, bias: View, channel: Expr, place: Place) -> View:
         """int32 (pixels, width): bias + the products over a reach, input channels from `channel` on."""
-        reach, pixels = place.reach, place.pixels
+        reach, pixels, width = place.reach, place.pixels, weights.width
         sums = local("int32", pixels * width)
         for i in range(pixels):
             sums.put(i * width, bias.vector(0, width), width)
         rows, columns = reach.rows, reach.columns
         with loop(rows[1], rows[0]) as u, loop(columns[1], columns[0]) as v, loop(reach.words) as k:
-            at_w = ((u * reach.kernel[1] + v) * reach.words + k) * width
-            w = T.bind(self._widened(weights.vector(at_w, width), width))
+            row = weights.row((u * reach.kernel[1] + v) * reach.words + k)
+            parts = [replace(part, values=T.bind(self._widened(part.values, part.lanes))) for part in row]
             for i in range(pixels):
-                x = self._factor(self._pixel(place.oy, place.ox + i, u, v) + channel + k, width)
-                sums.put(i * width, sums.vector(i * width, width) + x * w, width)
+                at = self._pixel(place.oy, place.ox + i, u, v) + channel + k
+                self._add_products(sums.at(i * width), parts, at)
         return sums
 
-    def _factor(self, place: Expr, width: int) -> Expr:
-        if self.lanewise:
-            return self._widened(self.x.vector(place, width), width)
-        return spread(self._widened(self.x[place], 1), width)
+    def _add_products(self, sums: View, parts: list[Part], at: Expr) -> None:
+        """Those of an element of the map (of its neighbours, lane by lane) with a row of weights."""
+        x = None if self.lanewise else self._widened(self.x[at], 1)
+        for part in parts:
+            lanes = part.lanes
+            factor = spread(x, lanes) if x is not None else self._lanes(at + part.first, lanes)
+            sums.put(part.first, sums.vector(part.first, lanes) + factor * part.values, lanes)
+
+    def _lanes(self, at: Expr, lanes: int) -> Expr:
+        return self._widened(self.x.vector(at, lanes), lanes)
 
     def _widened(self, value: Expr, lanes: int) -> Expr:
         """By way of the narrowest type that holds both factors, which multiplications are quickest on."""
@@ -65,12 +72,6 @@ def mac_tile(kernel: Kernel, conv: Conv2d, lanewise: bool) -> MacTile:
     narrow = I16.holds(x.elem.lo, x.elem.hi) and weight_type(conv) != "int32"
     factor = "int16" if narrow else "int32"
     return MacTile(win, kernel.x(x.elem.dtype.name), x.shape[2], factor, lanewise)
-
-
-def weight_type(conv: Conv2d) -> str:
-    """The type that weights are stored in."""
-    lo, hi = int(conv.weights.min()), int(conv.weights.max())
-    return "int8" if I8.holds(lo, hi) else "int16" if I16.holds(lo, hi) else "int32"
 
 
 def padding_sums(conv: Conv2d) -> Array:

@@ -37,9 +37,8 @@ def tiling(isa: Isa, channels: int, row: int, packed: bool, narrow: bool = False
     of less than 32 bits are `narrow`: they are only loaded well in vectors of 2^n.
     """
     lanes, most = isa.lanes, MAX_VECTORS if row > 1 else 2 * MAX_VECTORS
-    needed, sizes = -(-channels // lanes), range(1, most + 1)
-    if narrow:
-        sizes = [n for n in sizes if n & (n - 1) == 0]
+    needed = -(-channels // lanes)
+    sizes = [n for n in range(1, most + 1) if not narrow or n & (n - 1) == 0]
     if packed:
         needed = -(-channels // WORD_LANES) * WORD_LANES // lanes
         vectors = max(n for n in sizes if needed % n == 0 and n * lanes % 8 == 0)
