@@ -10,9 +10,12 @@ from tests.passes.float_reference import evaluate_source
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import Input
 from bnnc.ir.graph import Graph
+from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array, Op
 from bnnc.ir.sparse_ops import SparseDense
+from bnnc.passes.ranges import reachable
 from bnnc.passes.sparse_costs import layer_of, sparse_pays
+from bnnc.passes.sparsify import sparse_form
 from bnnc.report.layers import layers
 
 INPUTS, OUTPUTS = 256, 64
@@ -87,3 +90,12 @@ def test_flattened_maps() -> None:
     assert len(sparse_layers(packed)) == 1
     sample = rng.normal(size=(8, 4, 8)).astype(np.float32)
     assert np.array_equal(evaluate_source(graph(result), sample), answer(packed, sample))
+
+
+def test_sparse_sums_reach_what_dense_ones_do() -> None:
+    weights = pruned(np.random.default_rng(5), 0.4, SIGNS)
+    (dense,) = [op for op in lowered(network(weights)).ops if isinstance(op, Conv2d)]
+    sparse = sparse_form(dense)
+    assert sparse is not None
+    want, got = reachable(dense), reachable(sparse)
+    assert np.array_equal(want.lo, got.lo) and np.array_equal(want.hi, got.hi)

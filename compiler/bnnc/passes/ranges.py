@@ -11,6 +11,7 @@ from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast, EncodeInput, Reshape
 from bnnc.ir.elem import B1_PM
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold
 from bnnc.ir.op import Array, Op
+from bnnc.ir.sparse_ops import SparseDense
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 
 
@@ -53,6 +54,8 @@ def _reachable(op: Op) -> Range:
             return Range(op.table.min(axis=1).astype(np.int64), op.table.max(axis=1).astype(np.int64))
         case Conv2d():
             return _conv(op)
+        case SparseDense():
+            return _sparse(op)
         case Rescale():
             return _rescale(op)
         case AddMaps():
@@ -110,6 +113,17 @@ def _sum_pool(op: SumPool2d) -> Range:
     if any(op.pads):
         return Range(np.minimum(lo, 0), np.maximum(hi, 0))
     return Range(lo, hi, 1)
+
+
+def _sparse(op: SparseDense) -> Range:
+    """Sums of each entry at its best and its worst."""
+    x = reachable(op.x)
+    channel = op.columns % len(x.lo)
+    weights = op.table[op.codes].astype(np.int64)
+    ends = np.sort(np.stack([weights * x.lo[channel], weights * x.hi[channel]]), axis=0)
+    before = np.concatenate([np.zeros((2, 1), np.int64), np.cumsum(ends, axis=1)], axis=1)
+    lo, hi = before[:, op.rows[1:]] - before[:, op.rows[:-1]]
+    return Range(lo, hi)
 
 
 def _sum(a: Range, b: Range) -> Range:
