@@ -24,9 +24,9 @@ $(STAMP): setup.cfg pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[hls,test]'
 	touch $@
 
-# Only bnnc.nn, bnnc.zoo and .pt2 files need torch; without it their tests are skipped.
+# Only bnnc.nn, bnnc.zoo, .pt2 files and Brevitas need torch; without it their tests are skipped.
 $(TORCH): $(STAMP)
-	$(BIN)/pip install --quiet --editable '.[hls,test,torch]'
+	$(BIN)/pip install --quiet --editable '.[hls,test,torch,brevitas]'
 	touch $@
 
 demo: $(STAMP)
