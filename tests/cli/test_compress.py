@@ -42,9 +42,15 @@ def test_inspect_lists_how_constants_are_stored(bnnc: Bnnc, model: Path, tmp_pat
     assert "stored constants" not in bnnc("inspect", plain).stdout
 
 
-def test_what_cannot_be_compressed_is_an_error(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
-    options = ("--input-domain", DOMAIN, "-o", tmp_path / "out", "--compress")
-    said = bnnc("compile", model, "--target", "hls", *options, "huffman", status=1).stderr
-    assert "target hls" in said and "leave --compress out" in said
-    assert "zip" in bnnc("compile", model, "--target", "arm", *options, "zip", status=2).stderr
+def test_an_hls_project_says_the_same(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
+    options = ("--input-domain", DOMAIN, "--compress", "huffman", "--no-verify")
+    said = bnnc("compile", model, "--target", "hls", *options, "-o", tmp_path / "out").stdout
+    stored = json.loads(bnnc("inspect", tmp_path / "out", "--json").stdout)["stored"]
+    assert [layer["name"] for layer in stored] == ["fc0", "fc1"]
+    assert f"for {sum(layer['n_bytes'] for layer in stored):,} " in said
+
+
+def test_an_unknown_compression_is_an_error(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
+    options = ("--target", "arm", "--input-domain", DOMAIN, "--compress", "zip", "-o", tmp_path / "out")
+    assert "zip" in bnnc("compile", model, *options, status=2).stderr
     assert not (tmp_path / "out").exists()

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "plan": {"errors", "ir", "sim"},
     "schedule": {"errors", "ir", "sim", "passes"},
     "arm": {"errors", "ir", "sim", "storage", "passes", "schedule", "resources", "targets"},
-    "hls": {"errors", "ir", "sim", "passes", "schedule", "resources"},
+    "hls": {"errors", "ir", "sim", "storage", "passes", "schedule", "resources"},
     "report": {"errors", "ir", "passes"},
     "executors": {
         *("errors", "ir", "frontends", "sim", "passes", "schedule", "arm", "hls", "resources", "targets"),

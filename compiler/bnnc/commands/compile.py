@@ -29,7 +29,7 @@ COMPRESSIONS = ("none", "huffman")
     "--compress",
     type=click.Choice(COMPRESSIONS),
     default="none",
-    help="How weights are stored: none, or Huffman-coded and decoded when the program starts.",
+    help="How weights are stored: none, as they are read, or huffman, decoded before the first run.",
 )
 @click.option("--no-verify", is_flag=True, help="Do not run what was made.")
 @click.option("--force", is_flag=True, help="Replace what an earlier compile made in DIR.")

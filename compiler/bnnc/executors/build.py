@@ -33,7 +33,7 @@ def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | N
     if target.processor is None:
         from bnnc.hls import build as hls
 
-        return hls.build(graph, folder, name=graph.name, golden=golden)
+        return hls.build(graph, folder, name=graph.name, golden=golden, compress=target.compress)
     from bnnc.arm import build as arm
     from bnnc.arm.project import Golden
 

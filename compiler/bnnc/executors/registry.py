@@ -54,11 +54,8 @@ def build_target(kind: str, cpu: str | None = None, compress: str = "none") -> B
             return BuildTarget(kind, target(kind, cpu), compress)
         case "hls" if cpu:
             raise BnncError.at("target hls", f"it has no CPU {cpu!r}", "leave --cpu out")
-        case "hls" if compress != "none":
-            what = f"it has no weights to load, and nothing of --compress {compress}"
-            raise BnncError.at("target hls", what, "leave --compress out")
         case "hls":
-            return BuildTarget(kind)
+            return BuildTarget(kind, compress=compress)
         case _:
             raise BnncError.at("", f"unknown target {kind!r}", f"there are {', '.join(TARGETS)}")
 

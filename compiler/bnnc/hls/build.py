@@ -11,6 +11,7 @@ from jinja2 import Environment
 
 import bnnc
 from bnnc.errors import BnncError
+from bnnc.hls.coded import StoredMatrix, compressed
 from bnnc.hls.folding import Choice
 from bnnc.hls.lower import Accelerator, lower
 from bnnc.hls.names import Names, identifier
@@ -35,11 +36,13 @@ def build(
     part: str = DEFAULT_PART,
     clock_mhz: float = DEFAULT_CLOCK_MHZ,
     folding: Choice | None = None,
+    compress: str = "none",
 ) -> dict[str, Any]:
     """Write the project of a packed graph into the folder `out` and return its entry for the manifest.
 
     golden: codes (n, *core_input shape) and the raw integers (n, *core_result shape) that the test bench
     expects. folding: {layer: {"pe": n, "simd": n}} for the layers that are not to have the default.
+    compress: huffman for weights that are decoded ahead of the engines where that is smaller, or none.
     BnncError for what the target cannot build.
     """
     names = Names()
@@ -47,11 +50,15 @@ def build(
     names.take(f"{project}_top")
     _check_part(part, clock_mhz)
     accelerator = lower(graph, names, folding)
+    stored: tuple[StoredMatrix, ...] = ()
+    if compress != "none":
+        accelerator, stored = compressed(accelerator)
     values = _values(graph, accelerator, project, part, clock_mhz)
     for path, text in sorted(_files(templates("hls"), accelerator, values, golden).items()):
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_text(text, encoding="utf-8")
-    return _entry(accelerator, values)
+    layers = {"layers": [matrix.entry for matrix in stored]} if stored else {}
+    return _entry(accelerator, values) | layers
 
 
 def _check_part(part: str, clock_mhz: float) -> None:

@@ -19,12 +19,13 @@ from bnnc.ir.op import Array
 WEIGHTS = Reader("weights_t", "weights", ("pe", "word"), "pe", "word")
 
 
-def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold) -> Unit:
-    """The unit behind a stream of words of `fold.simd` lanes."""
+def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold, weights: Rom | None = None) -> Unit:
+    """The unit behind a stream of words of `fold.simd` lanes; `weights` are constants unless given."""
     outputs, inputs = m.shape
-    words = inputs // _lanes(m, fold)
+    words = inputs // weight_lanes(m, fold)
     out = activation_text(act, name, fold.pe, m.lo, m.hi)
-    weights = rom(name, WEIGHTS, list(_weight_words(m, fold)), hexadecimal=True)
+    if weights is None:
+        weights = rom(name, WEIGHTS, list(_weight_words(m, fold)), hexadecimal=True)
     wire = Wire(act.lane, fold.pe, m.vectors * outputs, act.lo, act.hi)
     return Unit(
         name=name,
@@ -47,14 +48,14 @@ def _at_once(m: Matrix, fold: Fold) -> int:
     return max(1, fold.simd // m.depth)
 
 
-def _lanes(m: Matrix, fold: Fold) -> int:
+def weight_lanes(m: Matrix, fold: Fold) -> int:
     """Products of an output in one step."""
     return min(fold.simd, m.depth)
 
 
 def _struct(m: Matrix, fold: Fold, name: str, weights: Rom) -> str:
     outputs, inputs = m.shape
-    folds, lanes = outputs // fold.pe, _lanes(m, fold)
+    folds, lanes = outputs // fold.pe, weight_lanes(m, fold)
     fields = [
         f"typedef {m.x.cpp} X;",
         f"typedef {m.w.cpp} W;",
@@ -79,7 +80,7 @@ def _description(m: Matrix, act: Activation, fold: Fold) -> str:
 
 def _weight_words(m: Matrix, fold: Fold) -> Array:
     """uint64 (pe, folds * words): row p has the words of outputs p, pe + p, 2 * pe + p, .., lane 0 lowest."""
-    (outputs, inputs), lanes = m.shape, _lanes(m, fold)
+    (outputs, inputs), lanes = m.shape, weight_lanes(m, fold)
     codes = m.w.codes(m.weights).reshape(outputs // fold.pe, fold.pe, inputs // lanes, lanes)
     shifts = np.arange(lanes, dtype=np.uint64) * np.uint64(m.w.bits)
     words: Array = np.bitwise_or.reduce(codes << shifts, axis=-1)

@@ -18,8 +18,8 @@ class Unit:
     It reads words of `in_bits`, one number for every stream, and writes the words of `wire`, with a bit more
     where `marks` says which of them lie in the padding; `words` of them a sample into each of `copies`
     streams. `rom` holds the arrays that belong to `parameters`; with any, both go into a header of the
-    unit's name. `fifo` is how many words wait in front of it while it reads nothing, so that the unit
-    before goes on.
+    unit's name; where it `loads`, NAME_codes fill its NAME_memory before it runs first. `fifo` is how many
+    words wait in front of it while it reads nothing, so that the unit before goes on.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Unit:
     fifo: int = 2
     marks: bool = False
     copies: int = 1
+    loads: bool = False
 
     @property
     def out_bits(self) -> int:
