@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from tvm.script.ir_builder import tirx as T
 
 from bnnc.arm.kernels.bit_terms import Product, product
-from bnnc.arm.kernels.bit_tile import BitTile, Operands
-from bnnc.arm.kernels.builder import Expr, Kernel, View, bits_as, local, loop, splat, spread
+from bnnc.arm.kernels.bit_tile import BitTile, Operands, Start
+from bnnc.arm.kernels.builder import Expr, Kernel, View, loop, spread
 from bnnc.arm.kernels.epilogue import Epilogue, strip_width
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.panels import window_bias
 from bnnc.arm.kernels.parts import Parts, cleared_strip
+from bnnc.arm.kernels.pixel_sums import pixel_sums
 from bnnc.arm.kernels.rows import Place, border_class, first_pixel, over_map, row_length
 from bnnc.arm.kernels.tiling import tiling
-from bnnc.arm.kernels.window import Window, taps_in_map, window
+from bnnc.arm.kernels.window import Window, window
 from bnnc.ir.elem import B1_PM
 from bnnc.ir.op import Array, Op, packed_of
 from bnnc.ir.packed_ops import PackedConv, XnorConv2d
@@ -33,7 +33,7 @@ def write_binary_conv(kernel: Kernel, isa: Isa, conv: PackedConv, rest: tuple[Op
     weights = kernel.constant(parts.arrange(np.moveaxis(planes, 3, 4)))
     bias = kernel.constant(np.stack([parts.arrange(row) for row in _bias(conv, win, terms)]))
     tile = BitTile(isa, tiles, win, x, kernel.x("uint32"), weights, parts.inputs, planes.shape[3])
-    sums = pixel_sums(kernel, win, x, terms.x_weights, parts) if any(terms.x_weights) else None
+    sums = pixel_sums(kernel, win, x, terms.x_weights, parts.number) if any(terms.x_weights) else None
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)
     layer = _Layer(tile, terms, parts, bias, sums, strip)
     write = _write_panels if parts.fill_panels else _write_pixels
@@ -62,21 +62,23 @@ class _Layer:
         weights = tile.weights.at(number * (win.taps * tile.words * tile.w_planes * tiles.width))
         operands = Operands(weights, part * tile.words)
         pixel = part * win.pixels + first_pixel(win, place)
-        at_once = len(self.terms.terms) == 1 and self.sums is None and tile.is_one_piece(place.reach)
-        if not at_once:
-            self._start(bias, pixel, place.pixels)
-        for term in self.terms.terms:
-            tile.accumulate(self.strip, term, operands, place, bias if at_once else None)
+        at_once = len(self.terms.terms) == 1 and tile.is_one_piece(place.reach)
 
-    def _start(self, bias: View, pixel: Expr, pixels: int) -> None:
-        """strip = bias (+ the pixel's own sum)"""
+        def start(p: Expr, lane: int) -> Expr:
+            """bias (+ the pixel's own sum)"""
+            value = bias.vector(lane, tiles.lanes)
+            return value if self.sums is None else value + spread(self.sums[pixel + p], tiles.lanes)
+
+        if not at_once:
+            self._start(start, place.pixels)
+        for term in self.terms.terms:
+            tile.accumulate(self.strip, term, operands, place, start if at_once else None)
+
+    def _start(self, start: Start, pixels: int) -> None:
         tiles = self.tile.tiling
         with loop(pixels) as p:
             for lane in range(0, tiles.width, tiles.lanes):
-                value = bias.vector(lane, tiles.lanes)
-                if self.sums is not None:
-                    value = value + spread(self.sums[pixel + p], tiles.lanes)
-                self.strip.put(p * tiles.width + lane, value, tiles.lanes)
+                self.strip.put(p * tiles.width + lane, start(p, lane), tiles.lanes)
 
 
 def _write_panels(kernel: Kernel, layer: _Layer, conv: PackedConv, rest: tuple[Op, ...]) -> None:
@@ -115,28 +117,6 @@ def weight_planes(conv: PackedConv) -> Array:
     return conv.weights[:, :, :, None, :] if isinstance(conv, XnorConv2d) else conv.weights
 
 
-def pixel_sums(kernel: Kernel, win: Window, x: Packed, weights: tuple[int, ...], parts: Parts) -> View:
-    """int32 (parts, OH * OW): sum_p weights[p] * pc(plane p of x) over the taps in the map of each window."""
-    height, width, _ = x.shape
-    words, planes = kernel.x("uint32"), x.elem.bits
-    single = kernel.scratch("int32", height * width)
-    sums = kernel.scratch("int32", parts.number * win.pixels)
-    with loop(parts.number) as part:
-        with loop(height * width) as pixel:
-            total = _zero()
-            for plane in (p for p in range(planes) if weights[p]):
-                with loop(parts.inputs) as k:
-                    word = words[(pixel * planes + plane) * x.words + part * parts.inputs + k]
-                    total.put(0, total[0] + bits_as("int32", T.popcount(word)) * weights[plane])
-            single.put(pixel, total[0])
-        with loop(win.rows.out) as oy, loop(win.columns.out) as ox:
-            total = _zero()
-            with taps_in_map(win, oy, ox) as pixel:
-                total.put(0, total[0] + single[pixel])
-            sums.put(part * win.pixels + oy * win.columns.out + ox, total[0])
-    return sums
-
-
 def _parts(isa: Isa, conv: PackedConv, row: int, packed: bool) -> Parts:
     outputs = conv.weights.shape[0] // conv.groups
     packed &= conv.groups == 1 or outputs % WORD_BITS == 0
@@ -154,9 +134,3 @@ def _bias(conv: PackedConv, win: Window, terms: Product) -> Array:
     inside = counts @ np.array(terms.w_weights) + terms.lane_bias * lanes
     outside = conv.pad_value * weight_values(conv).sum(axis=-1, dtype=np.int64)
     return window_bias(win, inside, outside, conv.weights.shape[0])
-
-
-def _zero() -> View:
-    total = local("int32")
-    total.put(0, splat(0, 1))
-    return total

@@ -7,7 +7,7 @@ at the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from bnnc.arm.kernels.window import Window
 from bnnc.ir.types import Packed
 
 Piece = tuple[Bounds, Bounds, Bounds]  # tap rows, tap columns, words of a tap
+Start = Callable[[Expr, int], Expr]  # (pixel of a tile, first lane) -> a register of int32
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class BitTile:
         pieces = chunks(self.isa, reach.kernel, reach.words)
         return (pieces.rows, pieces.columns, pieces.words) == (*reach.kernel, reach.words)
 
-    def accumulate(self, strip: View, term: Term, at: Operands, place: Place, fresh: View | None) -> None:
+    def accumulate(self, strip: View, term: Term, at: Operands, place: Place, fresh: Start | None) -> None:
         """strip[pixel, channel] += coefficient * counts; = `fresh` + .. where no strip is started."""
         lanes, vectors = self.tiling.lanes, self.tiling.vectors
         dtype, count_lanes = self.isa.count_type
@@ -65,7 +66,8 @@ class BitTile:
             self._count(counts, term, at, place, piece)
             for i in range(place.pixels * vectors):
                 counted = self.isa.widen(counts.vector(i * count_lanes, count_lanes))
-                before = fresh.vector(i % vectors * lanes, lanes) if fresh else strip.vector(i * lanes, lanes)
+                pixel, vector = divmod(i, vectors)
+                before = fresh(pixel, vector * lanes) if fresh else strip.vector(i * lanes, lanes)
                 strip.put(i * lanes, before + counted * splat(term.coefficient, lanes), lanes)
 
     @contextmanager
