@@ -12,6 +12,7 @@ from torch import Tensor, nn  # noqa: E402
 import bnnc  # noqa: E402
 from bnnc.errors import BnncError  # noqa: E402
 from bnnc.exporter import from_pt2, to_onnx  # noqa: E402
+from bnnc.exporter.program import convert  # noqa: E402
 from bnnc.nn import BatchNorm  # noqa: E402
 
 X = torch.ones(2, 3, 6, 6)
@@ -93,6 +94,13 @@ def test_parameters_that_are_not_finite_are_named() -> None:
 def test_inputs_have_to_be_batches_of_float32() -> None:
     assert "is torch.float64, not float32" in refused(nn.ReLU(), X.double())
     assert "(batch, ..) is needed" in refused(nn.ReLU(), torch.ones(3))
+
+
+def test_only_the_batch_may_be_dynamic() -> None:
+    sides = {2: torch.export.Dim("h")}
+    program = torch.export.export(nn.ReLU(), (X,), dynamic_shapes=(sides,))
+    with pytest.raises(BnncError, match=r"only the batch \(axis 0\) may be dynamic"):
+        convert(program, "n")
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:

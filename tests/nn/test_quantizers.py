@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install bnnc[torch]")
-from bnnc.nn import Quantizer, residual_grid  # noqa: E402
+from bnnc.nn import Quantizer, Requantizer, residual_grid  # noqa: E402
 from bnnc.nn.powers import step_above, step_near  # noqa: E402
 
 
@@ -62,3 +62,9 @@ def test_the_gradient_passes_where_nothing_is_clipped() -> None:
 def test_impossible_grids_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="bits|power of two"):
         Quantizer(**options)
+
+
+def test_values_on_a_grid_are_requantized_with_halves_up() -> None:
+    grid = Requantizer(4, step=0.5).eval()
+    x = torch.tensor([-100.0, -0.75, -0.25, 0.25, 0.75, 1.25, 9.0])
+    assert grid(x).tolist() == [-4, -0.5, 0, 0.5, 1, 1.5, 3.5]

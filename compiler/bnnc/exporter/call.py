@@ -56,7 +56,7 @@ class Call:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the (first) result."""
-        return tuple(int(n) for n in self.result.shape)
+        return sizes(self.result)
 
     def refusal(self, what: str, remedy: str = "") -> BnncError:
         """The error to raise when the operator cannot be written."""
@@ -112,6 +112,11 @@ class Call:
     def done(self, name: str) -> Signal:
         """The result."""
         return Signal(name, self.shape, self.result.dtype)
+
+
+def sizes(tensor: Tensor) -> tuple[int, ...]:
+    """The shape of a traced tensor; a batch that was left open counts as it did in the example."""
+    return tuple(int(n.node.hint) if isinstance(n, torch.SymInt) else int(n) for n in tensor.shape)
 
 
 def operator_name(node: Node) -> str:

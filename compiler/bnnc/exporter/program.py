@@ -16,10 +16,11 @@ from torch.fx.node import map_arg
 
 from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.exporter import elementwise, layers, quantizers, shapes
-from bnnc.exporter.call import Call, Known, Signal, operator_name, where
+from bnnc.exporter.call import Call, Known, Signal, operator_name, sizes, where
 from bnnc.exporter.writer import Writer
 
 CONVERTERS = {**elementwise.CONVERTERS, **layers.CONVERTERS, **shapes.CONVERTERS, **quantizers.CONVERTERS}
+CHECKS = {f"aten.{name}" for name in ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range")}
 ONNX_TYPES = {torch.float32: TensorProto.FLOAT, torch.int64: TensorProto.INT64}
 
 
@@ -82,18 +83,20 @@ class _Reader:
         if not isinstance(value, Tensor):
             self.values[node] = Known(value)
             return
-        problem = ""
+        problem, shape = "", value.shape
         if self.source is not None:
             problem = "is a second input; a network with one input is needed"
         elif value.dtype != torch.float32:
             problem = f"is {value.dtype}, not float32"
+        elif any(isinstance(n, torch.SymInt) for n in shape[1:]):
+            problem = f"has shape {tuple(shape)}; only the batch (axis 0) may be dynamic"
         elif value.dim() < 2:
             problem = f"has shape {tuple(value.shape)}; (batch, ..) is needed"
         if problem:
             self.findings.append(Finding(f"input {node.name!r}", problem))
             return
         name = self.writer.unique(node.name)
-        self.source = Signal(name, tuple(int(n) for n in value.shape))
+        self.source = Signal(name, sizes(value))
         self.values[node] = self.source
 
     def _call(self, node: Node) -> None:
@@ -103,7 +106,11 @@ class _Reader:
         if any(argument not in self.values for argument in node.all_input_nodes):
             return  # an operand has been refused; that finding is enough
         name = operator_name(node)
-        if name == "aten._assert_tensor_metadata":
+        if name in CHECKS:
+            return
+        if name == "aten.sym_size":
+            [tensor, axis] = node.args
+            self.values[node] = Known(sizes(tensor.meta["val"])[axis])  # type: ignore[union-attr,index]
             return
         args, kwargs = self._resolved(node.args), self._resolved(node.kwargs)
         if not any(isinstance(self.values[argument], Signal) for argument in node.all_input_nodes):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bnnc.exporter.call import Call, Known, Signal
+from bnnc.exporter.call import Call, Known, Signal, sizes
 from bnnc.exporter.elementwise import Converter
 
 _REMEDY = "keep the batch as axis 0"
@@ -57,9 +57,9 @@ def split(call: Call) -> list[Signal]:
     """split(x, size or sizes, dim); all parts."""
     x, results = call.signal(), call.node.meta["val"]
     axis = _axis(call, call.arg(2, "dim", 0))
-    shapes = [tuple(int(n) for n in part.shape) for part in results]
-    sizes = call.writer.constant(np.array([s[axis] for s in shapes], np.int64), call.label("sizes"))
-    names = call.writer.node("Split", [x.name, sizes], call.label("split"), outputs=len(shapes), axis=axis)
+    shapes = [sizes(part) for part in results]
+    widths = _integers(call, [shape[axis] for shape in shapes], "sizes")
+    names = call.writer.node("Split", [x.name, widths], call.label("split"), outputs=len(shapes), axis=axis)
     return [Signal(name, shape) for name, shape in zip(names, shapes, strict=True)]
 
 

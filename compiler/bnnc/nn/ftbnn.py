@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from bnnc.nn.binary import BinaryConv2d
 from bnnc.nn.layout import ChannelShuffle, Duplicate
 from bnnc.nn.quantizers import Quantizer, Sign
-from bnnc.nn.real import QuantConv2d
+from bnnc.nn.real import conv_of_values
 from bnnc.nn.rescale import Rescaled
 from bnnc.nn.values import Add, AveragePool2d, PReLU
 
@@ -63,7 +63,7 @@ def _shortcut(inputs: int, outputs: int, stride: int, kind: str, grid: Quantizer
     pool = nn.Identity() if stride == 1 else nn.AvgPool2d(stride)
     match kind:
         case "real":
-            return nn.Sequential(pool, Rescaled(QuantConv2d(inputs, outputs, 1, bias=False), grid))
+            return nn.Sequential(pool, Rescaled(conv_of_values(inputs, outputs), grid))
         case "binary":
             conv = BinaryConv2d(inputs, outputs, 1, quantize=Sign("bireal"))
             return nn.Sequential(pool, Rescaled(conv, grid))

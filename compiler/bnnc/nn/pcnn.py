@@ -9,7 +9,7 @@ from bnnc.nn import ops
 from bnnc.nn.layer import Layer, Window, both, check_exact, product
 from bnnc.nn.normalization import BatchNorm
 from bnnc.nn.quantizers import ActivationQuantizer, Quantizer, Sign
-from bnnc.nn.real import QuantConv2d
+from bnnc.nn.real import conv_of_values
 from bnnc.nn.rescale import Rescaled
 from bnnc.nn.values import Add, AveragePool2d, PReLU
 
@@ -141,7 +141,7 @@ class PCNNBlock(nn.Module):
 def _shortcut(inputs: int, outputs: int, stride: int, grid: Quantizer) -> nn.Module:
     if stride == 1 and inputs == outputs:
         return nn.Identity()
-    real = Rescaled(QuantConv2d(inputs, outputs, 1, bias=False), grid)
+    real = Rescaled(conv_of_values(inputs, outputs), grid)
     if stride == 1:
         return real
     return nn.Sequential(real, AveragePool2d(stride, source=grid, grid=grid))

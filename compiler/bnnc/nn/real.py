@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from bnnc.nn import ops
 from bnnc.nn.constants import filter_step
 from bnnc.nn.layer import Layer, Window, both
-from bnnc.nn.quantizers import ActivationQuantizer, Quantizer
+from bnnc.nn.quantizers import ActivationQuantizer, Quantizer, Requantizer
 
 
 class _RealLayer(Layer):
@@ -100,6 +100,11 @@ class QuantLinear(_RealLayer):
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}, weights i{self.weight_bits}"
+
+
+def conv_of_values(inputs: int, outputs: int) -> QuantConv2d:
+    """The real 1x1 convolution of a shortcut: reads a residual stream by 8 bits."""
+    return QuantConv2d(inputs, outputs, 1, bias=False, quantize=Requantizer(8))
 
 
 def value_quantizer(quantize: ActivationQuantizer | None | str) -> ActivationQuantizer | None:
