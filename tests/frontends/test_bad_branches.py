@@ -80,6 +80,7 @@ BRANCHES: list[tuple[str, str, Arrays, str]] = [
         "repeats axis 2 of f32<2x6x5>; only channels can be repeated",
     ),
     ("y = Tile(x, r)", MAP, {"r": i64(2, 1, 1, 1)}, "repeats [2, 1, 1, 1] of f32<2x6x5> and its batch"),
+    ("y = Tile(x, r)", VECTOR, {"r": i64(1, 2**60)}, "makes 4611686018427387904 elements of a sample"),
     ("y = Expand(x, d)", "float[N,2,1,1] x", {"d": i64(1, 1, 4, 1)}, "repeats axis 2 of f32<2x1x1>"),
     ("y = Expand(x, d)", "float[N,2,1,1] x", {"d": i64(5, 1, 1, 1)}, "repeats the batch"),
     ("y = Expand(x, d)", VECTOR, {"d": i64(1, 2, 4)}, "raises the rank of f32<4>"),

@@ -405,6 +405,10 @@ def _negative_shape(proto: ModelProto) -> None:
     proto.graph.input[0].type.tensor_type.shape.dim[1].dim_value = -4
 
 
+def _huge_input(proto: ModelProto) -> None:
+    proto.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 2**40
+
+
 def _cycle(proto: ModelProto) -> None:
     proto.graph.node[0].input[0] = "y"
 
@@ -472,6 +476,7 @@ def _string_tensor(proto: ModelProto) -> None:
         (_dynamic_shape, "input 'x': axis 1 is dynamic ('width'); only the batch (axis 0) may be dynamic"),
         (_no_shape, "input 'x': its shape is not declared; declare it as (batch, ..)"),
         (_negative_shape, "input 'x': shape [0, -4]; a batch and positive dimensions are needed"),
+        (_huge_input, "input 'x': shape [0, 1099511627776]: 1099511627776 elements are too many"),
         (_cycle, "the graph has a cycle through or in front of the nodes 'Relu_a', 'Abs_y'"),
         (_undefined, "node 'Relu_a' (Relu): its input 'nowhere' is defined nowhere"),
         (_duplicate, "tensor 'a': is defined 2 times; give every tensor a name of its own"),

@@ -155,12 +155,21 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
         _error(path)
 
 
-def test_damaged_bytes_give_an_error_or_a_model(tmp_path: Path) -> None:
+BODIES = (
+    "q = Quant(w, s, z, b) d = MatMul(x, q) y = Relu(d)",
+    "a, c = Split<axis=1>(x) e = Tile(a, t) f = Slice(e, o, v, o) y = Concat<axis=1>(c, f, a)",
+    "c = Cast<to=11>(x) f = Floor(c) k = Clip(f, l, l) r = Cast<to=1>(k) i = Gather<axis=1>(r, v) y = Sum(i, i)",
+)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_damaged_bytes_give_an_error_or_a_model(tmp_path: Path, body: str) -> None:
     """Whatever is in the file, what comes is a model or a BnncError."""
-    proto = model(
-        "q = Quant(w, s, z, b) d = MatMul(x, q) y = Relu(d)", {"w": WEIGHTS, "s": 0.5, "z": 0.0, "b": 4.0}
-    )
+    arrays = {"w": WEIGHTS, "t": np.array([1, 2]), "o": np.array([1]), "v": np.array([3]), "l": np.array(3.0)}
+    proto = model(body, {**arrays, "s": 0.5, "z": 0.0, "b": 4.0})
     content, path, rng = proto.SerializeToString(), tmp_path / "m.onnx", np.random.default_rng(7)
+    path.write_bytes(content)
+    load_model(path)
     for _ in range(400):
         damaged = bytearray(content)
         for position in rng.integers(0, len(damaged), 3):

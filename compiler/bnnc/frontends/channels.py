@@ -11,6 +11,8 @@ from bnnc.ir import source_ops as s
 from bnnc.ir.edge_ops import Reshape
 from bnnc.ir.op import Array, Op
 
+MAX_ELEMENTS = 2**28  # of one sample that indices are computed for
+
 Move = Reshape | s.Transpose | s.Gather
 
 
@@ -55,7 +57,10 @@ def rearranged(name: str, x: Op, shape: tuple[int, ...]) -> Op | None:
 
 def _channels(moves: Iterable[Move], base: Op, shape: tuple[int, ...]) -> Array | None:
     """Which channel of `base` each channel of the result is; None where elements moved within channels."""
-    elements = np.arange(math.prod(base.type.shape)).reshape(base.type.shape)
+    size = math.prod(base.type.shape)
+    if size > MAX_ELEMENTS:
+        return None
+    elements = np.arange(size).reshape(base.type.shape)
     for move in reversed(list(moves)):
         match move:
             case Reshape():
@@ -65,9 +70,9 @@ def _channels(moves: Iterable[Move], base: Op, shape: tuple[int, ...]) -> Array 
             case s.Gather():
                 elements = elements[move.index]
     rows = elements.reshape(shape[0], -1)
-    size = rows.shape[1]
-    index = rows[:, 0] // size
-    return index if np.array_equal(rows, index[:, None] * size + np.arange(size)) else None
+    pixels = rows.shape[1]
+    index = rows[:, 0] // pixels
+    return index if np.array_equal(rows, index[:, None] * pixels + np.arange(pixels)) else None
 
 
 def gathered_along(name: str, x: Op, axis: int, index: Array, derived: Callable[[str], str]) -> Op:

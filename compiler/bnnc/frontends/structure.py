@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter
 from collections.abc import Iterable
 
@@ -12,6 +13,8 @@ from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.frontends.domains import STANDARD_DOMAINS
 from bnnc.frontends.names import label
 from bnnc.frontends.schemas import OLDEST_OPSET
+
+MAX_INPUT = 2**28  # elements of a sample: 1 GB
 
 
 def opset_of(model: ModelProto) -> int:
@@ -99,6 +102,10 @@ def input_shape(value: ValueInfoProto) -> tuple[int | None, tuple[int, ...]]:
     if not sizes or min(sizes) <= 0 or (batch.HasField("dim_value") and batch.dim_value <= 0):
         raise BnncError.at(
             where, f"shape {[batch.dim_value, *sizes]}", "a batch and positive dimensions are needed"
+        )
+    if math.prod(sizes) > MAX_INPUT:
+        raise BnncError.at(
+            where, f"shape {[batch.dim_value, *sizes]}: {math.prod(sizes)} elements are too many"
         )
     return (batch.dim_value if batch.HasField("dim_value") else None), tuple(sizes)
 

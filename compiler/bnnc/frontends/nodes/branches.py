@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from bnnc.frontends.broadcast import channel_constant
-from bnnc.frontends.channels import gathered_along, joined
+from bnnc.frontends.channels import MAX_ELEMENTS, gathered_along, joined
 from bnnc.frontends.node import Node
 from bnnc.frontends.nodes.shapes import reshaped
 from bnnc.frontends.values import BATCH, Const, Several, Value
 from bnnc.ir import source_ops as s
-from bnnc.ir.op import Array, Op
+from bnnc.ir.op import Op
 
 
 def added(node: Node, a: Op, b: Op, name: str) -> Op:
@@ -54,6 +55,7 @@ def concat(node: Node) -> Value:
     for part in parts[1:]:
         fits = part.type.shape[1:] == first.shape[1:] and len(part.type.shape) == len(first.shape)
         node.require(fits, f"joins {first} and {part.type}", "all but the channels have to be alike")
+    _require_small(node, sum(math.prod(part.type.shape) for part in parts))
     return joined(node.name, parts, node.derived)
 
 
@@ -101,20 +103,20 @@ def slice_of(node: Node) -> Value:
 
 def _sliced(node: Node, x: Op, axis: int, bounds: slice) -> Op:
     size = x.type.shape[axis]
-    index = np.arange(size)[bounds]
-    node.require(index.size > 0, f"takes nothing of the {size} elements of axis {axis + 1}")
-    if index.size == size and bounds.step > 0:
+    taken = range(size)[bounds]
+    node.require(len(taken) > 0, f"takes nothing of the {size} elements of axis {axis + 1}")
+    if taken == range(size):
         return x
     if axis > 0 and len(x.type.shape) == 3:
-        return _every(node, x, axis, index, bounds)
-    return gathered_along(node.derived("slice"), x, axis, index, node.derived)
+        return _every(node, x, axis, taken)
+    return gathered_along(node.derived("slice"), x, axis, np.array(taken), node.derived)
 
 
-def _every(node: Node, x: Op, axis: int, index: Array, bounds: slice) -> Op:
+def _every(node: Node, x: Op, axis: int, taken: range) -> Op:
     """Every n-th row or column from the first on: the maximum of one element."""
-    every = index[0] == 0 and bounds.step > 0 and index.size == -(-x.type.shape[axis] // bounds.step)
-    node.require(bool(every), f"crops axis {axis + 1} of {x.type}", "slice channels, or take every n-th row")
-    strides = (bounds.step, 1) if axis == 1 else (1, bounds.step)
+    every = taken.step > 0 and taken == range(0, x.type.shape[axis], taken.step)
+    node.require(every, f"crops axis {axis + 1} of {x.type}", "slice channels, or take every n-th row")
+    strides = (taken.step, 1) if axis == 1 else (1, taken.step)
     return s.MaxPool(node.derived("stride"), x, (1, 1), strides, (0, 0, 0, 0))
 
 
@@ -163,8 +165,7 @@ def tile(node: Node) -> Value:
         f"repeats {repeats} of {x.type} and its batch",
     )
     node.require(min(repeats) > 0, f"repeats {repeats}")
-    indices = [np.tile(np.arange(n), times) for n, times in zip(x.type.shape, repeats[1:], strict=True)]
-    return _repeated(node, x, indices)
+    return _repeated(node, x, repeats[1:])
 
 
 def expand(node: Node) -> Value:
@@ -176,20 +177,23 @@ def expand(node: Node) -> Value:
     node.require(batch in (1, BATCH, node.batch), f"shape {dims} repeats the batch")
     fits = all(n == m or 1 in (n, m) for n, m in zip(x.type.shape, wanted, strict=True))
     node.require(fits and min(wanted, default=1) > 0, f"shape {dims} does not fit {x.type} and its batch")
-    indices = [
-        np.zeros(m, np.int64) if n == 1 else np.arange(n) for n, m in zip(x.type.shape, wanted, strict=True)
-    ]
-    return _repeated(node, x, indices)
+    return _repeated(node, x, [m if n == 1 else 1 for n, m in zip(x.type.shape, wanted, strict=True)])
 
 
-def _repeated(node: Node, x: Op, indices: list[Array]) -> Op:
-    for axis, index in enumerate(indices):
-        if len(index) == x.type.shape[axis]:
-            continue
-        enlarges = axis > 0 and len(x.type.shape) == 3
+def _repeated(node: Node, x: Op, times: list[int]) -> Op:
+    _require_small(node, math.prod(times) * math.prod(x.type.shape))
+    for axis, n in enumerate(times):
+        enlarges = n > 1 and axis > 0 and len(x.type.shape) == 3
         node.require(not enlarges, f"repeats axis {axis + 1} of {x.type}", "only channels can be repeated")
-        x = gathered_along(node.derived("repeated"), x, axis, index, node.derived)
+        if n > 1:
+            index = np.tile(np.arange(x.type.shape[axis]), n)
+            x = gathered_along(node.derived("repeated"), x, axis, index, node.derived)
     return x
+
+
+def _require_small(node: Node, size: int) -> None:
+    """Guards what makes larger results than its operands are."""
+    node.require(size <= MAX_ELEMENTS, f"makes {size} elements of a sample")
 
 
 def _channel_axis(node: Node, x: Op, axis: int) -> int:
