@@ -134,6 +134,10 @@ def integer_cases() -> Iterator[Conv]:
         yield conv
         yield replace(conv, strides=(2, 1), behind=U2)
         yield replace(conv, dilations=(2, 2), behind=I8, packed=False)
+        yield replace(conv, x=I16, w=TER, behind=B1_PM)
+    yield Conv(I16, elem("i12"), (3, 3, 2), 20, (2, 2), groups=2, behind=TER)
+    yield Conv(I16, B1_PM, (4, 4, 254), 127, (3, 3), pads=pads, groups=127, behind=B1_PM)
+    yield Conv(elem("u4"), TER, (4, 4, 127), 127, (3, 3), pads=pads, groups=127)
 
 
 def many_weight_cases() -> Iterator[Conv]:
