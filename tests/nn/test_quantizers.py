@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install bnnc[torch]")
-from bnnc.nn import Quantizer, Requantizer, residual_grid  # noqa: E402
+from bnnc.nn import OnGrid, Quantizer, QuantLinear, Requantizer, residual_grid  # noqa: E402
 from bnnc.nn.powers import step_above, step_near  # noqa: E402
 
 
@@ -68,3 +68,12 @@ def test_values_on_a_grid_are_requantized_with_halves_up() -> None:
     grid = Requantizer(4, step=0.5).eval()
     x = torch.tensor([-100.0, -0.75, -0.25, 0.25, 0.75, 1.25, 9.0])
     assert grid(x).tolist() == [-4, -0.5, 0, 0.5, 1, 1.5, 3.5]
+
+
+def test_a_layer_may_trust_the_grid_of_its_input() -> None:
+    grid = Quantizer(8, step=0.25)
+    trusted, quantized = QuantLinear(3, 2, quantize=OnGrid(grid)), QuantLinear(3, 2, quantize=grid)
+    quantized.load_state_dict(trusted.state_dict(), strict=False)
+    x = grid.on_grid(torch.randn(5, 3))
+    assert torch.equal(trusted(x), quantized(x))
+    assert torch.equal(trusted.unit(), quantized.unit())

@@ -29,12 +29,26 @@ def convert(program: ExportedProgram, name: str) -> ModelProto:
 
     BnncError with all that cannot be written, each with the module that it stands in.
     """
-    functional = program.run_decompositions({})
-    reader = _Reader(functional)
-    for node in functional.graph.nodes:
-        reader.read(node)
+    reader = None if _mutates(program) else _read(program)
+    if reader is None or reader.findings:  # decomposing takes longer than all else
+        reader = _read(program.run_decompositions({}))
     raise_all(reader.findings)
     return reader.model(name)
+
+
+def _mutates(program: ExportedProgram) -> bool:
+    """Whether an operator works in place; decomposed programs have none."""
+    operators = [
+        node.target for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload)
+    ]
+    return any(operator._schema.is_mutable for operator in operators)
+
+
+def _read(program: ExportedProgram) -> _Reader:
+    reader = _Reader(program)
+    for node in program.graph.nodes:
+        reader.read(node)
+    return reader
 
 
 @dataclass

@@ -10,7 +10,7 @@ from bnnc.nn.layer import Layer
 from bnnc.nn.layout import ChannelShuffle, Duplicate
 from bnnc.nn.normalization import BatchNorm
 from bnnc.nn.pcnn import PCNNBlock, ProjectionConv2d, projection_loss
-from bnnc.nn.quantizers import ActivationQuantizer, Quantizer, Requantizer, Sign, Step, residual_grid
+from bnnc.nn.quantizers import ActivationQuantizer, OnGrid, Quantizer, Requantizer, Sign, Step, residual_grid
 from bnnc.nn.real import QuantConv2d, QuantLinear
 from bnnc.nn.rescale import Rescale, Rescaled
 from bnnc.nn.tac import SparseLinear
@@ -29,6 +29,7 @@ __all__ = [
     "FBin",
     "FTBNNBlock",
     "Layer",
+    "OnGrid",
     "PCNNBlock",
     "PReLU",
     "ProjectionConv2d",

@@ -151,6 +151,23 @@ class Quantizer(ActivationQuantizer):
         return f"{'i' if self.signed else 'u'}{self.bits}"
 
 
+class OnGrid(ActivationQuantizer):
+    """The input lies on `grid` already: nothing is left to do but to say so."""
+
+    def __init__(self, grid: Quantizer) -> None:
+        super().__init__()
+        self.grid = grid
+
+    def codes(self, x: Tensor) -> Tensor:
+        return x
+
+    def unit(self) -> Tensor:
+        return self.grid.unit()
+
+    def largest(self) -> int:
+        return self.grid.largest()
+
+
 class Requantizer(Quantizer):
     """A `Quantizer` for values that lie on a grid already (a residual stream): halves are rounded up.
 
