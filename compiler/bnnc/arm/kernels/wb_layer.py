@@ -1,0 +1,103 @@
+"""A WB convolution tile by tile: where its counts start, and its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tvm import tirx
+from tvm.script.ir_builder import tirx as T
+
+from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, local, splat, spread
+from bnnc.arm.kernels.parts import Parts
+from bnnc.arm.kernels.rows import Place, border_class, first_pixel
+from bnnc.arm.kernels.tiling import Tiling
+from bnnc.arm.kernels.wb_pairing import Pairing
+from bnnc.arm.kernels.window import Window
+
+
+class WbTile(Protocol):
+    """The register tile of an instruction set; `own` are the negative counts of B of every window."""
+
+    @property
+    def tiling(self) -> Tiling: ...
+
+    @property
+    def window(self) -> Window: ...
+
+    @property
+    def pairing(self) -> Pairing: ...
+
+    @property
+    def own(self) -> View: ...
+
+    @property
+    def sum_type(self) -> str: ...
+
+    def accumulate(self, sums: View, panel: Expr, part: Expr, place: Place) -> None:
+        """sums[pixel, channel] += pc(h) over the reach of a place."""
+
+    def halved(self, a: Expr, b: Expr) -> Expr:
+        """ceil((a + b) / 2) of two registers."""
+
+    def store_bits(self, kernel: Kernel, sums: View, first: tuple[Expr, Expr], pixels: int, row: int) -> None:
+        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on; a pixel takes `row` bits."""
+
+
+@dataclass(frozen=True)
+class WbLayer:
+    """The sums of a panel of output channels over a tile of pixels.
+
+    `base` (border classes, channels) is what they have by weights and border alone, or where `wb_cuts` lets
+    them start.
+    """
+
+    tile: WbTile
+    parts: Parts
+    base: View
+
+    def counts(self, place: Place, part: Expr, panel: Expr) -> View:
+        """(pixels, width): pc(h)."""
+        lanes, dtype = self.tile.tiling.lanes, self.tile.sum_type
+        sums = local(dtype, place.pixels * self.tile.tiling.width)
+        for i in range(place.pixels * self.tile.tiling.vectors):
+            sums.put(i * lanes, splat(0, lanes, dtype), lanes)
+        self.tile.accumulate(sums, part * self.tile.tiling.panels + panel, part, place)
+        return sums
+
+    def compared(self, place: Place, part: Expr, panel: Expr) -> View:
+        """(pixels, width): not above 0 where a sum reaches its cut."""
+        tiles, base = self.tile.tiling, self._base(place, part, panel)
+        sums = local(self.tile.sum_type, place.pixels * tiles.width)
+        start = [T.bind(base.vector(j * tiles.lanes, tiles.lanes)) for j in range(tiles.vectors)]
+        for first in range(0, place.pixels, tiles.lanes):
+            own = T.bind(self.tile.own.vector(self._pixel(place, part) + first, tiles.lanes))
+            for i in range(first, min(first + tiles.lanes, place.pixels)):
+                same = T.bind(T.broadcast(tirx.Shuffle([own], [i - first]), tiles.lanes))
+                for j in range(tiles.vectors):
+                    at = (i * tiles.vectors + j) * tiles.lanes
+                    sums.put(at, self.tile.halved(start[j], same), tiles.lanes)
+        self.tile.accumulate(sums, part * tiles.panels + panel, part, place)
+        return sums
+
+    def run(self, strip: View, place: Place, part: Expr, panel: Expr) -> None:
+        """strip int32 (pixels, width) = the outputs of a tile."""
+        tiles, counts, base = (
+            self.tile.tiling,
+            self.counts(place, part, panel),
+            self._base(place, part, panel),
+        )
+        lanes = tiles.lanes
+        for i in range(place.pixels):
+            own = cast("int32", self.tile.own[self._pixel(place, part) + i]) * -2
+            for j in range(tiles.vectors):
+                at = (i * tiles.vectors + j) * lanes
+                counted = cast("int32", counts.vector(at, lanes), lanes) * splat(4, lanes)
+                strip.put(at, base.vector(j * lanes, lanes) + spread(own, lanes) - counted, lanes)
+
+    def _base(self, place: Place, part: Expr, panel: Expr) -> View:
+        tiles, kind = self.tile.tiling, border_class(self.tile.window, place)
+        return self.base.at(kind * self.parts.capacity + (part * tiles.panels + panel) * tiles.width)
+
+    def _pixel(self, place: Place, part: Expr) -> Expr:
+        return part * self.tile.window.pixels + first_pixel(self.tile.window, place)
