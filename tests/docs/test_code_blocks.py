@@ -30,6 +30,8 @@ def _pages() -> list[object]:
 @pytest.mark.parametrize("page", _pages())
 def test_code_blocks_run(page: str, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    if "import torch" in str(PAGES[page]):
+        pytest.importorskip("torch", reason="torch is not installed: pip install bnnc[torch]")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for language, code in PAGES[page]:
         if language == "c":

@@ -97,21 +97,22 @@ class _Reader:
         if not isinstance(value, Tensor):
             self.values[node] = Known(value)
             return
-        problem, shape = "", value.shape
-        if self.source is not None:
-            problem = "is a second input; a network with one input is needed"
-        elif value.dtype != torch.float32:
-            problem = f"is {value.dtype}, not float32"
-        elif any(isinstance(n, torch.SymInt) for n in shape[1:]):
-            problem = f"has shape {tuple(shape)}; only the batch (axis 0) may be dynamic"
-        elif value.dim() < 2:
-            problem = f"has shape {tuple(value.shape)}; (batch, ..) is needed"
+        problem = self._input_problem(value)
         if problem:
             self.findings.append(Finding(f"input {node.name!r}", problem))
             return
-        name = self.writer.unique(node.name)
-        self.source = Signal(name, sizes(value))
+        self.source = Signal(self.writer.unique(node.name), sizes(value))
         self.values[node] = self.source
+
+    def _input_problem(self, value: Tensor) -> str:
+        """Why the input cannot be the network's; "" where it can."""
+        if self.source is not None:
+            return "is a second input; a network with one input is needed"
+        if value.dtype != torch.float32:
+            return f"is {value.dtype}, not float32"
+        if any(isinstance(n, torch.SymInt) for n in value.shape[1:]):
+            return f"has shape {tuple(value.shape)}; only the batch (axis 0) may be dynamic"
+        return "" if value.dim() > 1 else f"has shape {tuple(value.shape)}; (batch, ..) is needed"
 
     def _call(self, node: Node) -> None:
         if node.target is operator.getitem:
@@ -119,24 +120,25 @@ class _Reader:
             return
         if any(argument not in self.values for argument in node.all_input_nodes):
             return  # an operand has been refused; that finding is enough
-        name = operator_name(node)
-        if name in CHECKS:
-            return
-        if name == "aten.sym_size":
-            [tensor, axis] = node.args
-            self.values[node] = Known(sizes(tensor.meta["val"])[axis])  # type: ignore[union-attr,index]
-            return
         args, kwargs = self._resolved(node.args), self._resolved(node.kwargs)
-        if not any(isinstance(self.values[argument], Signal) for argument in node.all_input_nodes):
-            self.values[node] = _computed(node, name, args, kwargs)
-            return
         call = Call(node, _module(node), args, kwargs, self.writer)
-        if name not in CONVERTERS:
+        if call.operator in CHECKS:
+            return
+        if call.operator == "aten.sym_size":
+            self.values[node] = Known(call.signal().shape[args[1]])
+        elif not any(isinstance(self.values[argument], Signal) for argument in node.all_input_nodes):
+            self.values[node] = _computed(call)
+        else:
+            self._convert(call)
+
+    def _convert(self, call: Call) -> None:
+        """An operator on what the network's input made of; the finding where it cannot be written."""
+        if call.operator not in CONVERTERS:
             remedy = "write it with operators that docs/torch.md lists"
-            self.findings.append(Finding(where(call.module, name), "cannot be exported", remedy))
+            self.findings.append(Finding(where(call.module, call.operator), "cannot be exported", remedy))
             return
         try:
-            self.values[node] = CONVERTERS[name](call)
+            self.values[call.node] = CONVERTERS[call.operator](call)
         except BnncError as error:
             self.findings.extend(error.findings)
 
@@ -181,13 +183,13 @@ class _Reader:
         return self.writer.model(name, (source.name, list(source.shape[1:])), last)
 
 
-def _computed(node: Node, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Known:
+def _computed(call: Call) -> Known:
     """The value of an operator whose operands are all constant."""
-    plain_args, plain_kwargs = _plain(args), _plain(kwargs)
-    assert callable(node.target)
+    args, kwargs = _plain(call.args), _plain(call.kwargs)
+    assert callable(call.node.target)
     with torch.no_grad():
-        value = node.target(*plain_args, **plain_kwargs)
-    return Known(value, (name, plain_args) if name in quantizers.CONVERTERS else None)
+        value = call.node.target(*args, **kwargs)
+    return Known(value, (call.operator, args) if call.operator in quantizers.CONVERTERS else None)
 
 
 def _plain(value: Any) -> Any:

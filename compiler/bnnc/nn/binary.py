@@ -159,7 +159,8 @@ class BinaryLinear(_BinaryLayer):
 
 def penalty(module: nn.Module) -> Tensor:
     """The L2 penalties of all learned scales inside `module`, summed (Trained Binarization)."""
-    parts = [layer.penalty() for layer in module.modules() if isinstance(layer, _BinaryLayer)]
+    layers = [part for part in module.modules() if isinstance(part, _BinaryLayer)]
+    parts = [layer.penalty() for layer in layers if layer.alpha.value is not None]
     return torch.stack(parts).sum() if parts else torch.zeros(())
 
 

@@ -17,12 +17,13 @@ def codebook(values: Tensor, entries: int) -> Tensor:
     """
     ordered = values.double().sort().values
     total = torch.cat([ordered.new_zeros(1), ordered.cumsum(0)])
-    centroids = torch.linspace(float(ordered[0]), float(ordered[-1]), entries, dtype=torch.float64)
+    ends = (float(ordered[0]), float(ordered[-1]))
+    centroids = torch.linspace(*ends, entries, dtype=torch.float64, device=values.device)
     for _ in range(ROUNDS):
         cuts = torch.searchsorted(ordered, (centroids[1:] + centroids[:-1]) / 2)
-        ends = torch.cat([cuts.new_zeros(1), cuts, cuts.new_full((1,), len(ordered))])
-        counts = ends.diff()
-        means = (total[ends[1:]] - total[ends[:-1]]) / counts.clamp(min=1)
+        bounds = torch.cat([cuts.new_zeros(1), cuts, cuts.new_full((1,), len(ordered))])
+        counts = bounds.diff()
+        means = (total[bounds[1:]] - total[bounds[:-1]]) / counts.clamp(min=1)
         moved = torch.where(counts > 0, means, centroids)
         if torch.equal(moved, centroids):
             break
@@ -34,7 +35,7 @@ def uniform(values: Tensor, bits: int) -> Tensor:
     """The integers -h..h without 0, ascending, times max|values| / h; h = 2^(bits-1) - 1."""
     h = (1 << (bits - 1)) - 1
     steps = torch.cat([torch.arange(-h, 0), torch.arange(1, h + 1)])
-    return steps * (values.abs().max() / h)
+    return steps.to(values) * (values.abs().max() / h)
 
 
 def power_of_two(values: Tensor, bits: int) -> Tensor:
@@ -46,7 +47,7 @@ def power_of_two(values: Tensor, bits: int) -> Tensor:
     n1 = int(torch.frexp(torch.tensor(4 * largest / 3, dtype=torch.float64)).exponent) - 1
     n2 = max(n1 + 1 - (1 << (bits - 2)), n1 - 14)
     powers = 2.0 ** torch.arange(n2, n1 + 1)
-    return torch.cat([-powers.flip(0), powers])
+    return torch.cat([-powers.flip(0), powers]).to(values)
 
 
 def nearest(values: Tensor, table: Tensor) -> Tensor:
