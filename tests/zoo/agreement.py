@@ -18,14 +18,13 @@ from bnnc.ir.op import Array
 from bnnc.zoo import randomize
 
 N_IMAGES = 16
-CALIBRATION_IMAGES = 32
 
 
 def exported(case: Case, seed: int, folder: Path) -> tuple[Network, Array, Array]:
     """The network as `bnnc` reads it, images float32 (16, C, H, W), and torch's own logits."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    calibration = random_images(CALIBRATION_IMAGES, case.channels, case.size, seed)
+    calibration = random_images(case.n_calibration, case.channels, case.size, seed)
     net = randomize(case.make(), seed, calibration)
     x = random_images(N_IMAGES, case.channels, case.size, seed + 1)
     with torch.no_grad():

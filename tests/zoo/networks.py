@@ -16,11 +16,12 @@ SMALL_STEM = (5, 1, 2)
 
 @dataclass(frozen=True)
 class Case:
-    """A network and the images it takes."""
+    """A network, the images it takes, and on how many of them random weights are calibrated."""
 
     make: Callable[[], nn.Module]
     channels: int
     size: int
+    n_calibration: int = 32
 
 
 def _small(make: Callable[..., nn.Module], size: int, width: float, *options: object, **more: object) -> Case:
@@ -59,11 +60,11 @@ VARIANTS = {
 }
 FULL = {
     "vgg_small": Case(zoo.vgg_small, 3, 32),
-    "alexnet_tac": Case(zoo.alexnet_tac, 3, 224),
-    "hybrid_alexnet": Case(zoo.hybrid_alexnet, 3, 224),
-    "sketch_a_net": Case(zoo.sketch_a_net, 1, 225),
-    "hybrid_resnet18": Case(zoo.hybrid_resnet18, 3, 224),
-    "ftbnn_resnet18": Case(partial(zoo.ftbnn_resnet18, 2), 3, 224),
-    "pcnn_resnet18": Case(zoo.pcnn_resnet18, 3, 224),
+    "alexnet_tac": Case(zoo.alexnet_tac, 3, 224, 8),
+    "hybrid_alexnet": Case(zoo.hybrid_alexnet, 3, 224, 8),
+    "sketch_a_net": Case(zoo.sketch_a_net, 1, 225, 8),
+    "hybrid_resnet18": Case(zoo.hybrid_resnet18, 3, 224, 8),
+    "ftbnn_resnet18": Case(partial(zoo.ftbnn_resnet18, 2), 3, 224, 8),
+    "pcnn_resnet18": Case(zoo.pcnn_resnet18, 3, 224, 8),
     "pcnn22": Case(partial(zoo.pcnn22, 4), 3, 32),
 }

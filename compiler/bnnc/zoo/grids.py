@@ -1,11 +1,8 @@
-"""Values that change from one grid to another, and layers whose input lies on its grid already."""
+"""The grids that values of the networks lie on."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
-from bnnc.nn import Quantizer, Rescale
-from bnnc.nn.quantizers import ActivationQuantizer
+from bnnc.nn import Quantizer, Requantizer
 
 PIXEL_STEP = 1 / 256
 
@@ -20,31 +17,6 @@ def bytes_grid() -> Quantizer:
     return Quantizer(8, signed=False)
 
 
-class OnGrid(ActivationQuantizer):
-    """The input is on `grid` already: nothing is left to do but to say so."""
-
-    def __init__(self, grid: Quantizer) -> None:
-        super().__init__()
-        self.grid = grid
-
-    def codes(self, x: Tensor) -> Tensor:
-        return x
-
-    def unit(self) -> Tensor:
-        return self.grid.unit()
-
-    def largest(self) -> int:
-        return self.grid.largest()
-
-
-class ToGrid(nn.Module):
-    """x (N, C, ..) on `source`'s grid to the nearest value of `grid`, halves up."""
-
-    def __init__(self, channels: int, source: Quantizer, grid: Quantizer) -> None:
-        super().__init__()
-        self.source = source
-        self.rescale = Rescale(channels, grid, norm=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.rescale(x, self.source.unit())
-        return y
+def bytes_of_stream() -> Requantizer:
+    """Values of a residual stream behind a ReLU as 8 bits."""
+    return Requantizer(8, signed=False)

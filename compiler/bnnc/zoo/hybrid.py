@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from bnnc.nn import BatchNorm, FBin, QuantConv2d, Quantizer, Rescaled, WBin
-from bnnc.zoo.grids import OnGrid, bytes_grid, pixels
+from bnnc.nn import BatchNorm, FBin, OnGrid, QuantConv2d, Quantizer, Rescaled, WBin
+from bnnc.zoo.grids import bytes_grid, pixels
 from bnnc.zoo.shapes import map_size, scaled, stack
 
 LAST = ("real", "wbin", "fbin")

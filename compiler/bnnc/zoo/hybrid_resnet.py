@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import torch
 from torch import Tensor, nn
 
 from bnnc.nn import (
-    Add,
     AveragePool2d,
     FBin,
+    OnGrid,
     QuantConv2d,
     Quantizer,
     WBin,
     residual_grid,
 )
-from bnnc.zoo.grids import OnGrid, ToGrid, bytes_grid
-from bnnc.zoo.residual import STAGES, Stem, check_maps, stem_layers
+from bnnc.zoo.grids import bytes_grid, bytes_of_stream
+from bnnc.zoo.residual import STAGES, AddRelu, Stem, check_maps, stem_layers
 from bnnc.zoo.shapes import scaled
 
 N_BLOCKS = 8
@@ -99,10 +98,11 @@ class _Block(nn.Module):
         super().__init__()
         changes = stride != 1 or inputs != outputs
         self.shortcut = _shortcut(inputs, outputs, stride, grid, downsample) if changes else nn.Identity()
-        self.add = Add(grid)
+        self.add = AddRelu(grid)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.relu(self.add(self.branch(y), self.shortcut(x)))
+        z: Tensor = self.add(self.branch(y), self.shortcut(x))
+        return z
 
 
 class FBinBlock(_Block):
@@ -121,19 +121,14 @@ class WBinBlock(_Block):
 
     def __init__(self, inputs: int, outputs: int, stride: int, grid: Quantizer, downsample: str) -> None:
         super().__init__(inputs, outputs, stride, grid, downsample)
-        first, second = bytes_grid(), bytes_grid()
+        between = bytes_grid()
         self.branch = nn.Sequential(
-            ToGrid(inputs, grid, first),
-            WBin(inputs, outputs, 3, stride, 1, quantize=OnGrid(first), grid=second),
-            WBin(outputs, outputs, 3, 1, 1, quantize=OnGrid(second), relu=False, grid=grid),
+            WBin(inputs, outputs, 3, stride, 1, quantize=bytes_of_stream(), grid=between),
+            WBin(outputs, outputs, 3, 1, 1, quantize=OnGrid(between), relu=False, grid=grid),
         )
 
 
 def _shortcut(inputs: int, outputs: int, stride: int, grid: Quantizer, kind: str) -> nn.Module:
     if kind == "fbin":
         return FBin(inputs, outputs, 1, stride, relu=False, grid=grid)
-    values = bytes_grid()
-    return nn.Sequential(
-        ToGrid(inputs, grid, values),
-        WBin(inputs, outputs, 1, stride, quantize=OnGrid(values), relu=False, grid=grid),
-    )
+    return WBin(inputs, outputs, 1, stride, quantize=bytes_of_stream(), relu=False, grid=grid)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from bnnc.nn import (
     Add,
     AveragePool2d,
     BatchNorm,
+    OnGrid,
     PCNNBlock,
     ProjectionConv2d,
     QuantConv2d,
     Quantizer,
+    Requantizer,
     Rescaled,
     residual_grid,
 )
 from bnnc.nn.quantizers import ActivationQuantizer
-from bnnc.zoo.grids import OnGrid, ToGrid, bytes_grid
-from bnnc.zoo.residual import STAGES, Stem, check_maps, head, stem_layers
+from bnnc.zoo.grids import bytes_grid, bytes_of_stream
+from bnnc.zoo.residual import STAGES, AddRelu, Stem, check_maps, head, stem_layers
 from bnnc.zoo.shapes import scaled, stack
 
 BLOCKS_A_STAGE = 4
@@ -112,17 +113,17 @@ class ReluBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int, grid: Quantizer, projections: int) -> None:
         super().__init__()
-        first, second = bytes_grid(), bytes_grid()
+        between = bytes_grid()
         self.branch = nn.Sequential(
-            ToGrid(inputs, grid, first),
-            Rescaled(_projected(inputs, outputs, stride, projections, OnGrid(first)), second, relu=True),
-            Rescaled(_projected(outputs, outputs, 1, projections, OnGrid(second)), grid),
+            Rescaled(_projected(inputs, outputs, stride, projections, bytes_of_stream()), between, relu=True),
+            Rescaled(_projected(outputs, outputs, 1, projections, OnGrid(between)), grid),
         )
         self.shortcut = _shortcut(inputs, outputs, stride, grid)
-        self.add = Add(grid)
+        self.add = AddRelu(grid)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.add(self.branch(x), self.shortcut(x)))
+        y: Tensor = self.add(self.branch(x), self.shortcut(x))
+        return y
 
 
 def _projected(
@@ -135,9 +136,7 @@ def _shortcut(inputs: int, outputs: int, stride: int, grid: Quantizer) -> nn.Mod
     """Where the shape changes a real 1x1, BN, average pool, as in the released ResNet-18."""
     if stride == 1 and inputs == outputs:
         return nn.Identity()
-    values = Quantizer(8)
-    conv = QuantConv2d(inputs, outputs, 1, bias=False, quantize=OnGrid(values))
-    parts: list[nn.Module] = [ToGrid(inputs, grid, values), Rescaled(conv, grid)]
-    if stride != 1:
-        parts.append(AveragePool2d(stride, source=grid, grid=grid))
-    return nn.Sequential(*parts)
+    real = Rescaled(QuantConv2d(inputs, outputs, 1, bias=False, quantize=Requantizer(8)), grid)
+    if stride == 1:
+        return real
+    return nn.Sequential(real, AveragePool2d(stride, source=grid, grid=grid))

@@ -14,7 +14,7 @@ UNKIND_GAMMAS = (0.0, 1e-30, -1e-30, 1e-4, -3.0, 8.0)
 UNKIND_SLOPES = (-0.25, 0.0, 1.0, -1.5, 1.25, -1e-6)
 UNKIND_SHARE = 1 / 8
 TIE_EVERY = 5  # channels
-DENSITY = 0.15  # of sparse layers
+DENSITY = 0.05  # of sparse layers
 
 
 def randomize(module: nn.Module, seed: int, images: Tensor) -> nn.Module:

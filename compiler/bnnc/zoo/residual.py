@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from bnnc.nn import AveragePool2d, PReLU, QuantConv2d, Quantizer, QuantLinear, Rescaled
-from bnnc.zoo.grids import OnGrid, pixels
+from bnnc.nn import AveragePool2d, OnGrid, PReLU, QuantConv2d, Quantizer, QuantLinear, Rescaled
+from bnnc.zoo.grids import pixels
 from bnnc.zoo.shapes import map_size, stack
 
 STAGES = (64, 128, 256, 512)
@@ -41,6 +42,18 @@ def check_maps(image_size: int, stem: Stem, stages: int) -> None:
         raise ValueError(
             f"maps of {size} rows behind the stem do not halve {stages - 1} times; pad the image"
         )
+
+
+class AddRelu(nn.Module):
+    """relu(a + b) on the grid that a and b lie on already; only saturation happens."""
+
+    def __init__(self, grid: Quantizer) -> None:
+        super().__init__()
+        self.grid = grid
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        y: Tensor = self.grid(torch.relu(a + b))
+        return y
 
 
 def head(channels: int, num_classes: int, source: Quantizer, signed: bool = True) -> nn.Sequential:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from bnnc.nn import BatchNorm, BinaryConv2d, QuantConv2d, QuantLinear, Rescaled, Sign, SparseLinear
+from bnnc.nn import BatchNorm, BinaryConv2d, OnGrid, QuantConv2d, QuantLinear, Rescaled, Sign, SparseLinear
 from bnnc.nn.layer import Layer
-from bnnc.zoo.grids import OnGrid, bytes_grid, pixels
+from bnnc.zoo.grids import bytes_grid, pixels
 from bnnc.zoo.hybrid import ALEXNET, Stem
 from bnnc.zoo.shapes import map_size, scaled, stack
 
