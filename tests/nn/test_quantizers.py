@@ -77,3 +77,9 @@ def test_a_layer_may_trust_the_grid_of_its_input() -> None:
     x = grid.on_grid(torch.randn(5, 3))
     assert torch.equal(trusted(x), quantized(x))
     assert torch.equal(trusted.unit(), quantized.unit())
+
+
+def test_two_narrow_bits_are_ternary() -> None:
+    grid = Quantizer(2, narrow=True, step=0.5)
+    assert grid(torch.tensor([-9.0, -0.26, -0.25, 0.0, 0.3, 9.0])).tolist() == [-0.5, -0.5, 0, 0, 0.5, 0.5]
+    assert grid.largest() == 1

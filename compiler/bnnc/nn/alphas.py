@@ -11,7 +11,7 @@ MODES = ("none", "xnor", "layer-mean", "learned", "learned-filter")
 class Alpha(nn.Module):
     """The factor of a binary layer behind its integer sum.
 
-    `mode`: "none" (1); "xnor" alpha_f = mean |W_f| (XNOR-Net, eq. 6); "layer-mean" D = mean |W| of the layer
+    `mode`: "none" (1); "xnor" alpha_f = mean |W_f| (XNOR-Net); "layer-mean" D = mean |W| of the layer
     (PCNN); "learned" one parameter a layer, "learned-filter" one a filter (Trained Binarization), which start
     at mean |W| with `start`.
     """

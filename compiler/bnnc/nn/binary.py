@@ -96,7 +96,7 @@ class BinaryConv2d(_BinaryLayer):
     "none", "xnor" mean |W_f|, "layer-mean", "learned", "learned-filter". `weights`: "binary" is
     w > 0 ? +1 : -1; "hybrid" centres and clamps them first and has the gradient of Hybrid Binary
     Networks, alpha being "xnor"; "ternary" -1, 0, +1 by 0.7 mean |W_f| with its own scale
-    (Ternary Weight Networks, eq. 5-6). `padding_value`: 0, +1 or -1.
+    (Ternary Weight Networks, arXiv 1605.04711). `padding_value`: 0, +1 or -1.
     """
 
     def __init__(

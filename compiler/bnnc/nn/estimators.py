@@ -16,12 +16,12 @@ def ste(x: Tensor) -> Tensor:
 
 
 def xnor(x: Tensor) -> Tensor:
-    """1 where |x| < 1, else 0 (XNOR-Net, section 3.1; Hybrid Binary Networks, released code)."""
+    """1 where |x| < 1, else 0 (XNOR-Net; Hybrid Binary Networks, released code)."""
     return (x.abs() < 1).to(x.dtype)
 
 
 def bireal(x: Tensor) -> Tensor:
-    """2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0 (Bi-Real Net, section 3.3)."""
+    """2 + 2x on [-1, 0), 2 - 2x on [0, 1), else 0 (Bi-Real Net, arXiv 1808.00278)."""
     rising = torch.where((x >= -1) & (x < 0), 2 + 2 * x, torch.zeros_like(x))
     return torch.where((x >= 0) & (x < 1), 2 - 2 * x, rising)
 

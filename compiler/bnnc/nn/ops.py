@@ -44,11 +44,11 @@ def hybrid_sign(w: Tensor, alpha: Tensor) -> Tensor:
 
 @custom_op("bnnc::projected_sign", mutates_args=())
 def projected_sign(c: Tensor, w: Tensor, size: Tensor, full_forward: bool) -> Tensor:
-    """sign(W_j o C_i) of PCNN (eq. 3.28), +1 where the product is > 0; c (K, I, kh, kw), w (J, kh, kw).
+    """sign(W_j o C_i) of PCNN, +1 where the product is > 0; c (K, I, kh, kw), w (J, kh, kw).
 
     (K * J, I, kh, kw), place i * J + j. Forward takes the mean of W_j, or the matrix with `full_forward`;
     backward: with g_ij what reaches C_ij = size * sign(..), and 1(|W_j o C_i| <= 1) its mask, C_i gets
-    sum_j g_ij o W_j and W_j gets g_ij o C_i summed over i and the channels (eqs. 3.41-3.50).
+    sum_j g_ij o W_j and W_j gets g_ij o C_i summed over i and the channels (book of `pcnn`, eqs. 3.28-3.57).
     """
     matrix = w if full_forward else w.mean((1, 2), keepdim=True).expand_as(w)
     product = c[:, None] * matrix[None, :, None]

@@ -1,4 +1,4 @@
-"""Projection convolutional networks (PCNN, arXiv 1811.12755; Zhang et al., "Binary Neural Networks", 3.5)."""
+"""Projection convolutional networks (PCNN, arXiv 1811.12755; Zhang et al., "Binary Neural Networks", eqs. 3.28-3.57)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bnnc.nn.values import Add, AveragePool2d, PReLU
 
 
 class ProjectionConv2d(Layer):
-    """Convolution with the kernels C_ij = D sign(W_j o C_i), j = 1..J, concatenated (eqs. 3.28-3.33).
+    """Convolution with the kernels C_ij = D sign(W_j o C_i), j = 1..J, concatenated.
 
     x (N, I, H, W) -> (N, O, H', W') with O = J * the number of latent kernels C (O / J, I, kh, kw); result
     channel i * J + j belongs to C_ij. W (J, kh, kw) is repeated over the channels; forward takes its mean
@@ -79,7 +79,7 @@ class ProjectionConv2d(Layer):
         return product(self.magnitude(), super().scale())
 
     def projection_loss(self, eta: float = 0.0) -> Tensor:
-        """1/2 sum_ij |C_ij - W_j o (C_i + eta dC_ij)|^2 (eq. 3.37); the factor lambda is the caller's.
+        """1/2 sum_ij |C_ij - W_j o (C_i + eta dC_ij)|^2; the factor lambda is the caller's.
 
         dC_ij is the gradient that C_ij got in the last backward pass.
         """

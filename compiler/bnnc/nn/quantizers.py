@@ -94,9 +94,10 @@ class Step(ActivationQuantizer):
 class Quantizer(ActivationQuantizer):
     """Values on a grid: clip(round(x / step), lo, hi) * step, step a power of two.
 
-    `bits` 2..16, signed or not. The step is `step`, or else the smallest power of two with which the largest
-    |x| seen in training fits: a running maximum that decays by `decay` a batch, times `margin`. One Quantizer
-    may be given to several modules: what they compute then lies on one grid, as a residual addition needs it.
+    `bits` 2..16, signed or not; `narrow` leaves the outermost code out (2 bits: ternary -1, 0, 1). The step
+    is `step`, or else the smallest power of two with which the largest |x| seen in training fits: a running
+    maximum that decays by `decay` a batch, times `margin`. One Quantizer may be given to several modules:
+    what they compute then lies on one grid, as a residual addition needs it.
     backward: the gradient passes where nothing is clipped.
     """
 
@@ -109,12 +110,14 @@ class Quantizer(ActivationQuantizer):
         step: float | None = None,
         margin: float = 1.0,
         decay: float = 0.999,
+        narrow: bool = False,
     ) -> None:
         super().__init__()
         if not 2 <= bits <= 16:
             raise ValueError(f"{bits} bits; 2 to 16 are supported")
-        self.bits, self.signed, self.margin, self.decay = bits, signed, margin, decay
-        self.lo, self.hi = ops.code_range(bits, signed, False)
+        self.bits, self.signed, self.narrow = bits, signed, narrow
+        self.margin, self.decay = margin, decay
+        self.lo, self.hi = ops.code_range(bits, signed, narrow)
         self.is_fixed = step is not None
         start = 0.0 if step is None else step * self.hi
         if step is not None and float(step_above(torch.tensor(step))) != step:
@@ -141,7 +144,7 @@ class Quantizer(ActivationQuantizer):
 
     def on_grid(self, x: Tensor) -> Tensor:
         """x rounded to the grid as it is, without observing."""
-        y: Tensor = ops.quant(x, self.unit(), self.bits, self.signed, False, "ROUND")
+        y: Tensor = ops.quant(x, self.unit(), self.bits, self.signed, self.narrow, "ROUND")
         return y
 
     def largest(self) -> int:

@@ -39,7 +39,7 @@ def uniform(values: Tensor, bits: int) -> Tensor:
 
 
 def power_of_two(values: Tensor, bits: int) -> Tensor:
-    """+-2^n for n = n2..n1, ascending (Incremental Network Quantization, arXiv 1702.03044, section 2.1).
+    """+-2^n for n = n2..n1, ascending (Incremental Network Quantization, arXiv 1702.03044).
 
     n1 = floor(log2(4 max|values| / 3)), n2 = n1 + 1 - 2^(bits-2); at most 15 powers, which i16 holds.
     """

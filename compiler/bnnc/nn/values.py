@@ -40,7 +40,7 @@ class PReLU(nn.Module):
 
 
 class RPReLU(nn.Module):
-    """prelu(x - gamma_c) + zeta_c, then to the grid (ReActNet, eq. 5); x (N, C, ..).
+    """prelu(x - gamma_c) + zeta_c, then to the grid (ReActNet, arXiv 2003.03488); x (N, C, ..).
 
     In eval mode gamma and zeta are whole steps of the grid.
     """
