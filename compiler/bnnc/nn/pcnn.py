@@ -1,4 +1,4 @@
-"""Projection convolutional networks (PCNN, arXiv 1811.12755; Zhang et al., "Binary Neural Networks", eqs. 3.28-3.57)."""
+"""Projection networks (PCNN, arXiv 1811.12755; equations 3.28-3.57 of Zhang et al., Binary Neural Networks)."""
 
 from __future__ import annotations
 
