@@ -22,6 +22,7 @@ from bnnc.arm.kernels.pixelwise import (
 from bnnc.arm.kernels.pools import write_pool
 from bnnc.arm.kernels.sparse_dense import write_sparse_dense
 from bnnc.arm.kernels.top_k import write_top_k
+from bnnc.arm.kernels.wb_conv import plan_of, write_wb_conv
 from bnnc.errors import Finding, raise_all
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
@@ -59,6 +60,8 @@ def lower(stage: Stage, isa: Isa) -> Built:
 def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
     rest = stage.ops[1:]
     match stage.head:
+        case XnorConv2d() as conv if plan := plan_of(isa, conv, rest):
+            write_wb_conv(kernel, isa, conv, rest, plan)
         case XnorConv2d() | BitConv2d() as conv:
             write_binary_conv(kernel, isa, conv, rest)
         case Conv2d(groups=1) as conv:
