@@ -165,7 +165,11 @@ def grouped_cases() -> Iterator[Conv]:
             shape, pads = (4, 5, inputs), (1, 1, 1, 1)
             window = Conv(x, w, shape, outputs, (3, 3), (1, 1 + j % 2), pads, (1, 1), pad_value, groups)
             yield replace(window, behind=behind)
-    yield Conv(B1_PM, B1_PM, (1, 1, 256), 64, groups=4, behind=B1_PM)
+    for groups, outputs in ((4, 64), (3, 48), (8, 32), (2, 24), (2, 16), (4, 4)):
+        for x in (B1_PM, B1_01):
+            yield Conv(
+                x, B1_PM, (3, 3, 32 * groups), outputs, (2, 2), groups=groups, behind=(B1_PM, TER)[groups % 2]
+            )
 
 
 def full_count_cases() -> Iterator[Case]:

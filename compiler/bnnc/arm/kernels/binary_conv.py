@@ -36,7 +36,8 @@ def write_binary_conv(kernel: Kernel, isa: Isa, conv: PackedConv, rest: tuple[Op
     sums = pixel_sums(kernel, win, x, terms.x_weights, parts.number) if any(terms.x_weights) else None
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)
     layer = _Layer(tile, terms, parts, bias, sums, strip)
-    write = _write_panels if parts.fill_panels else _write_pixels
+    ends_fit = not isinstance(result.type, Packed) or (parts.capacity % WORD_BITS, tiles.width % 8) == (0, 0)
+    write = _write_panels if parts.fill_panels and ends_fit else _write_pixels
     write(kernel, layer, conv, rest)
 
 
