@@ -128,6 +128,37 @@ class TAC(nn.Module):
         return y
 
 
+NUMBERS = [0.0, 1.0, -1.0, 1e-30, -1e-30, 3e-7, -0.3, 7.9, 131071.0, -131072.0, 1e12, -1e30]
+SLOPES = [0.25, -0.25, 1.0, -1.0, 0.0, 1e-30, 1.99999, 3.1, -777.7, 1e6, -1e30, 65535.9]
+
+
+class Extremes(nn.Module):
+    """Every pair of extreme factors and offsets, on the value path and in front of a comparison."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        n = len(NUMBERS)
+        pixels, grid = bnn.Quantizer(8, step=2.0**-4), bnn.Quantizer(16, step=2.0**-6)
+        conv = bnn.BinaryConv2d(3, n * n, 3, padding=1, quantize=pixels, alpha="learned-filter")
+        self.conv = bnn.Rescaled(conv, grid)
+        conv.alpha.value.data = torch.tensor(NUMBERS).repeat_interleave(n)
+        self.conv.rescale.norm.bias.data = torch.tensor(NUMBERS).repeat(n)
+        self.act, self.moved, self.add = bnn.PReLU(n * n, grid), bnn.RPReLU(n * n, grid), bnn.Add(grid)
+        self.act.weight.data = torch.tensor(SLOPES).repeat(n)
+        self.moved.weight.data = torch.tensor(SLOPES).repeat_interleave(n)
+        self.moved.gamma.data = torch.tensor(NUMBERS).repeat(n)
+        self.moved.zeta.data = torch.tensor(NUMBERS[::-1]).repeat(n)
+        self.norm = bnn.BatchNorm(n * n)
+        self.norm.weight.data = torch.tensor(NUMBERS).repeat(n)
+        self.pool, self.fc = nn.MaxPool2d(3), bnn.BinaryLinear(n * n * 16, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x * 8 - 4)
+        x = self.add(self.act(x), self.moved(x))
+        y: Tensor = self.fc(self.pool(self.norm(x)).flatten(1))
+        return y
+
+
 NETWORKS = {
     "trained-binarization": TrainedBinarization,
     "hybrid": Hybrid,

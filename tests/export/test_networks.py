@@ -9,11 +9,14 @@ import onnx
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install bnnc[torch]")
-from tests.export.networks import NETWORKS, SHAPE  # noqa: E402
+from tests.export.networks import NETWORKS, SHAPE, Extremes  # noqa: E402
 from tests.export.running import assert_equal_everywhere, evaluated, make_adversarial, samples, train  # noqa: E402
 from torch import nn  # noqa: E402
 
 import bnnc  # noqa: E402
+from bnnc.executors.network import open_network  # noqa: E402
+from bnnc.executors.verify import verify  # noqa: E402
+from bnnc.executors.workshop import open_workshop  # noqa: E402
 from bnnc.exporter import from_pt2, to_onnx  # noqa: E402
 
 
@@ -29,6 +32,18 @@ def test_onnxruntime_computes_what_torch_does(name: str) -> None:
         assert len({row.tobytes() for row in outputs}) > 4, "the output depends on the input"
     assert {o.domain: o.version for o in model.opset_import} == {"": 17, "qonnx.custom_op.general": 1}
     assert model.ir_version <= 13
+
+
+def test_extreme_parameters_from_torch_to_the_simulator(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network, x = Extremes(), samples(12, *SHAPE)
+    assert_equal_everywhere(network, x)
+    assert len(np.unique(evaluated(network, x), axis=0)) > 4, "the output depends on the input"
+    bnnc.export(network, x, tmp_path / "network.onnx")
+    opened = open_network(tmp_path / "network.onnx", None, tmp_path / "cache")
+    with open_workshop(opened) as workshop:
+        [verdict] = verify(opened.graph, ["source"], x.numpy(), workshop.open, workshop.source)
+    assert verdict.equal, verdict.mismatch or verdict.comparison
 
 
 @pytest.mark.parametrize("name", ["trained-binarization", "ftbnn", "tac-codebook"])

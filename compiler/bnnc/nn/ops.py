@@ -48,7 +48,7 @@ def projected_sign(c: Tensor, w: Tensor, size: Tensor, full_forward: bool) -> Te
 
     (K * J, I, kh, kw), place i * J + j. Forward takes the mean of W_j, or the matrix with `full_forward`;
     backward: with g_ij what reaches C_ij = size * sign(..), and 1(|W_j o C_i| <= 1) its mask, C_i gets
-    sum_j g_ij o W_j and W_j gets g_ij o C_i summed over i and the channels (book of `pcnn`, eqs. 3.28-3.57).
+    sum_j g_ij o W_j and W_j gets g_ij o C_i summed over i and the channels (book, eqs. 3.28-3.57).
     """
     matrix = w if full_forward else w.mean((1, 2), keepdim=True).expand_as(w)
     product = c[:, None] * matrix[None, :, None]

@@ -1,4 +1,4 @@
-"""Projection networks (PCNN, arXiv 1811.12755; equations 3.28-3.57 of Zhang et al., Binary Neural Networks)."""
+"""Projection networks (PCNN, arXiv 1811.12755; equations 3.28-3.57 of its authors' book)."""
 
 from __future__ import annotations
 
