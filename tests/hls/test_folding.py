@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.hls.branches import grouped_network
 from tests.hls.projects import convolutional_network, dense_network, every_engine
 
 from bnnc.errors import BnncError
@@ -25,6 +26,16 @@ def test_words_stay_within_the_limits() -> None:
     assert matrix(64, 256, x_bits=2, extra_bits=1).simd_choices()[-1] == 32
     assert matrix(64, 256, y_bits=10).pe_choices()[-1] == 8
     assert matrix(7, 11, y_bits=200).pe_choices() == [1]
+
+
+def test_words_hold_one_group_or_several_whole_ones() -> None:
+    folds = matrix(12, 18, groups=3, depth=6).cycles
+    assert {fold for fold in folds if fold.simd <= 6} == {Fold(p, s) for p in (1, 2, 4) for s in (1, 2, 3, 6)}
+    assert {fold for fold in folds if fold.simd > 6} == {Fold(12, 18)}
+    assert (folds[Fold(4, 6)], folds[Fold(12, 18)]) == (9, 3)
+    depthwise = matrix(8, 9, vectors=10, groups=8, depth=1).cycles
+    assert depthwise == {Fold(n, n): 10 * 9 * 8 // n for n in (1, 2, 4, 8)}
+    assert max(matrix(64, 9, groups=64, depth=1, x_bits=16).cycles).simd == 8
 
 
 def test_default_is_the_smallest_that_keeps_up() -> None:
@@ -51,6 +62,17 @@ def test_layers_are_named_as_in_the_model_or_the_sources() -> None:
         assert lower(graph, Names(), {name: {"pe": 2}}).folds["conv1"].pe == 2
     graph = every_engine()
     assert lower(graph, Names(), {"u8 by b1_pm": {"pe": 5, "simd": 3}}).folds["u8_by_b1_pm"] == Fold(5, 3)
+
+
+def test_groups_say_what_goes_together() -> None:
+    for node in ("thirds", "depthwise"):
+        assert node in {layer.node for layer in foldables(grouped_network())}
+    with pytest.raises(BnncError) as caught:
+        lower(grouped_network(), Names(), {"depthwise": {"pe": 3, "simd": 1}})
+    assert str(caught.value) == (
+        "folding of 'depthwise': pe 3 with simd 1 is not possible: a word holds one group or whole groups, "
+        "with all of their outputs; one of pe 1 with simd 1, pe 3 with simd 3 is"
+    )
 
 
 def test_every_mistake_is_named_at_once() -> None:

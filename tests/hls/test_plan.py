@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.graphs import encoder
+from tests.hls.branches import choose, conv, sign
 from tests.hls.projects import layer, map_input, narrow_integers, narrow_pools, packed
 
 from bnnc.errors import BnncError
 from bnnc.hls.activations import narrowing
+from bnnc.hls.branch_units import lanes_together
 from bnnc.hls.core import buildable_core
 from bnnc.hls.lanes import BIPOLAR, Lane, lane_for, signed_bits
+from bnnc.hls.lower import lower
 from bnnc.hls.names import Names, identifier
 from bnnc.hls.plan import plan_layers
 from bnnc.ir.edge_ops import EncodeInput, Input, Reshape
@@ -20,6 +23,7 @@ from bnnc.ir.elem import B1_PM, I8, Elem, elem
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Op, operation, tensor_of
 from bnnc.ir.types import Tensor
+from bnnc.ir.value_ops import AddMaps, ConcatChannels
 
 ONE = np.ones((), np.float32)
 
@@ -112,3 +116,55 @@ def test_identifiers(text: str, name: str) -> None:
 def test_names_differ_on_any_file_system() -> None:
     names = Names()
     assert [names.take(name) for name in ("a", "A", "a", "a_2")] == ["a", "A_2", "a_3", "a_2_2"]
+
+
+def test_a_sum_with_two_readers_keeps_its_activations_apart() -> None:
+    rng = np.random.default_rng(0)
+    x = conv(rng, map_input(rng, (2, 4, 4)), "conv", 3, (1, 1), B1_PM)
+    left, right = sign(rng, x, "left", 9), sign(rng, x, "right", 9)
+    plan = plan_layers(buildable_core(packed("g", ConcatChannels("both", left, right))), Names())
+    kinds = [type(entry).__name__.removesuffix("Layer") for entry in plan.layers]
+    assert kinds == ["Transpose", "Matrix", "Map", "Map", "Concat", "Map"]
+    assert plan.reads == ((0,), (1,), (2,), (2,), (3, 4), (5,))
+    assert [plan.readers(value) for value in range(5)] == [1, 1, 2, 1, 1]
+
+
+def test_a_value_that_is_read_twice_by_the_same_operation() -> None:
+    rng = np.random.default_rng(0)
+    x = map_input(rng, (2, 4, 4))
+    acc = lower(packed("g", AddMaps("twice", x, x, elem("u9"))), Names())
+    assert [stage.unit.name for stage in acc.stages] == [
+        *("reorder_reorder", "reorder_fork", "twice_add", "output_map")
+    ]
+    fork, add = acc.stages[1:3]
+    assert fork.writes == add.reads and len(set(add.reads)) == 2
+
+
+def test_three_readers_need_two_forks() -> None:
+    rng = np.random.default_rng(0)
+    x = map_input(rng, (2, 4, 4))
+    graph = packed("g", ConcatChannels("c", ConcatChannels("b", x, x), x))
+    units = [stage.unit.name for stage in lower(graph, Names()).stages]
+    assert [name for name in units if "fork" in name] == ["reorder_fork", "reorder_fork_2"]
+
+
+def test_streams_and_functions_share_no_name() -> None:
+    rng = np.random.default_rng(0)
+    x: Op = map_input(rng, (2, 4, 4))
+    for name in ("conv", "from_conv"):
+        x = layer(rng, x, name, 4, (1, 1), B1_PM, B1_PM)
+    acc = lower(packed("g", x), Names())
+    names = [stage.unit.name for stage in acc.stages] + [fifo.name for fifo in acc.fifos]
+    assert len(set(names)) == len(names)
+
+
+def test_channels_that_stay_together_share_words() -> None:
+    x = map_input(np.random.default_rng(0), (12, 2, 2))
+    together = {
+        6: list(range(6, 12)),
+        4: [8, 9, 10, 11, 0, 1, 2, 3],
+        2: [0, 1, 4, 5, 2, 3],
+        1: [1, 2, 3, 4],
+    }
+    for lanes, index in together.items():
+        assert lanes_together(choose(x, "n", index), 12) == lanes

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.hls.branches import residual_network, shuffled_network, sparse_network
 from tests.hls.projects import (
     dense_network,
     every_engine,
@@ -20,7 +22,9 @@ from tests.hls.projects import (
 from bnnc.errors import BnncError
 from bnnc.hls import csim
 from bnnc.ir.elem import B1_PM
+from bnnc.ir.graph import Graph
 
+PROJECTS = (every_engine, residual_network, shuffled_network, sparse_network)
 HOSTILE = [
     "*/ int main() { return 0; } /*",
     'a"b\\',
@@ -84,15 +88,17 @@ def test_hostile_names(tmp_path: Path) -> None:
     assert csim.csim(tmp_path / "project").startswith("PASS: 2 samples")
 
 
-def test_stream_words_fit_every_tool(tmp_path: Path) -> None:
-    write_project(every_engine(), tmp_path)
+@pytest.mark.parametrize("make", PROJECTS)
+def test_stream_words_fit_every_tool(make: Callable[[], Graph], tmp_path: Path) -> None:
+    write_project(make(), tmp_path)
     source = (tmp_path / "src" / "net.cpp").read_text()
     widths = [int(bits) for bits in re.findall(r"hls::stream<ap_uint<(\d+)>>", source)]
     assert widths and max(widths) <= 128
 
 
-def test_nothing_that_a_tool_refuses(tmp_path: Path) -> None:
-    write_project(every_engine(), tmp_path)
+@pytest.mark.parametrize("make", PROJECTS)
+def test_nothing_that_a_tool_refuses(make: Callable[[], Graph], tmp_path: Path) -> None:
+    write_project(make(), tmp_path)
     for path in (tmp_path / "src").iterdir():
         text = path.read_text()
         assert not re.search(r"\bnew\b|malloc|\.empty\(\)|while|__SYNTHESIS__ *\)? *\{", text), path
@@ -101,8 +107,9 @@ def test_nothing_that_a_tool_refuses(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cpp")
-def test_no_warning_of_a_strict_compiler(tmp_path: Path) -> None:
-    write_project(every_engine(), tmp_path)
+@pytest.mark.parametrize("make", PROJECTS)
+def test_no_warning_of_a_strict_compiler(make: Callable[[], Graph], tmp_path: Path) -> None:
+    write_project(make(), tmp_path)
     strict = ["-std=c++14", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Wpedantic", "-Werror"]
     includes = ["-isystem", str(csim.vendor_headers())]
     sources = [str(tmp_path / "src" / "net.cpp"), str(tmp_path / "tb" / "net_tb.cpp")]

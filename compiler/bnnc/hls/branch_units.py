@@ -7,7 +7,7 @@ import numpy as np
 from bnnc.hls.activations import activation_text
 from bnnc.hls.cpp import amount, struct
 from bnnc.hls.lanes import Wire, divisors, lane_for, signed_bits
-from bnnc.hls.layers import AddLayer
+from bnnc.hls.layers import AddLayer, ConcatLayer
 from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, rom
 from bnnc.hls.units import Unit
@@ -51,9 +51,9 @@ def joined_wire(a: Wire, b: Wire) -> Wire:
     return Wire(lane, a.lanes, a.size + b.size, lo, hi)
 
 
-def concat_unit(a: Wire, b: Wire, channels: tuple[int, int], name: str) -> Unit:
+def concat_unit(layer: ConcatLayer, a: Wire, b: Wire, name: str) -> Unit:
     """A pixel of a, then one of b; both have as many lanes, a number that divides both channels."""
-    y, pixels = joined_wire(a, b), a.size // channels[0]
+    y, channels, pixels = joined_wire(a, b), layer.channels, layer.pixels
     fields = [
         f"typedef {a.lane.cpp} A;",
         f"typedef {b.lane.cpp} B;",

@@ -130,6 +130,6 @@ def _checked(layer: Foldable, wanted: Mapping[str, int], default: Fold) -> Fold:
     )
     if fold not in layer.cycles:
         fitting = [other for other in sorted(layer.cycles) if other.pe == fold.pe or other.simd == fold.simd]
-        remedy = f"one of {', '.join(map(str, fitting))} is"
-        raise BnncError.at(where, f"{fold} is not possible: groups share words whole", remedy)
+        what = f"{fold} is not possible: a word holds one group or whole groups, with all of their outputs"
+        raise BnncError.at(where, what, f"one of {', '.join(map(str, fitting))} is")
     return fold

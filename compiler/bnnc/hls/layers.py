@@ -60,10 +60,11 @@ class AddLayer:
 
 @dataclass(frozen=True)
 class ConcatLayer:
-    """Two maps pixel by pixel."""
+    """Two maps of `pixels` pixels of so many channels, pixel by pixel."""
 
     name: str
     channels: tuple[int, int]
+    pixels: int
 
 
 @dataclass(frozen=True)

@@ -93,11 +93,23 @@ def _foldable(layer: MatrixLayer | SparseLayer) -> Foldable:
 
 
 def _floor_cycles(plan: Plan) -> int:
-    """Cycles that no folding changes: the input arrives one element at a time, and may be reordered."""
-    reordering = [
-        2 * layer.rows * layer.columns for layer in plan.layers if isinstance(layer, TransposeLayer)
-    ]
-    return max([plan.input.size, *reordering])
+    """Cycles that no folding changes: the input arrives one element at a time."""
+    return max([plan.input.size, *(_fixed_cycles(layer) for layer in plan.layers)])
+
+
+def _fixed_cycles(layer: Layer) -> int:
+    """Of layers that move elements, at the most lanes that stay together."""
+    match layer:
+        case TransposeLayer():
+            return 2 * layer.rows * layer.columns
+        case ConcatLayer():
+            return layer.pixels * sum(layer.channels) // math.gcd(*layer.channels)
+        case GatherLayer():
+            height, width, channels = map_shape(layer.op.x)
+            lanes = lanes_together(layer.op, channels)
+            return (height * width + 1) * max(channels, len(layer.op.index)) // lanes
+        case _:
+            return 0
 
 
 def _stages(plan: Plan, network: Network, folds: Folds) -> tuple[Stage, ...]:
@@ -165,7 +177,7 @@ def _add_concat(layer: ConcatLayer, a: Branch, b: Branch) -> Branch:
     lanes = lanes_within(min(a.wire.lanes, b.wire.lanes), math.gcd(*layer.channels), bits)
     for branch in (a, b):
         branch.to_lanes(lanes, layer.name)
-    unit = concat_unit(a.wire, b.wire, layer.channels, a.names.take(f"{layer.name}_concat"))
+    unit = concat_unit(layer, a.wire, b.wire, a.names.take(f"{layer.name}_concat"))
     return a.network.join(unit, a, b)
 
 

@@ -43,7 +43,8 @@ class Network:
 
     def add(self, unit: Unit, *reads: Stream) -> tuple[Stream, ...]:
         """The streams that the unit writes."""
-        names = [self.names.take(f"from_{unit.name}") for _ in range(unit.copies)]
+        prefixes = ("from", "copy_from")[: unit.copies]
+        names = [self.names.take(f"{prefix}_{unit.name}") for prefix in prefixes]
         writes = tuple(Stream(name, unit.wire, unit.out_bits, unit.words) for name in names)
         self.stages.append(Stage(unit, reads, writes))
         return writes

@@ -117,14 +117,14 @@ class _Planner:
             case SparseDense():
                 sparse = sparse_of(op, wire)
                 act = _activation(fused, sparse.lo, sparse.hi)
-                layer = SparseLayer(self._name(op), sparse, act)
-                return self._append(layer, x, _behind(act, tensor_of(op).size))
+                size = tensor_of(op).size
+                return self._append(SparseLayer(self._name(op), sparse, act), x, _behind(act, size))
             case AddMaps():
                 return self._sum(op, fused, x)
             case ConcatChannels():
-                channels = map_shape(op.a)[2], map_shape(op.b)[2]
-                joined = joined_wire(wire, self.wires[x[1]])
-                return self._append(ConcatLayer(self._name(op), channels), x, joined)
+                height, width, channels = map_shape(op.a)
+                layer = ConcatLayer(self._name(op), (channels, map_shape(op.b)[2]), height * width)
+                return self._append(layer, x, joined_wire(wire, self.wires[x[1]]))
             case Threshold() | Table() | Rescale():
                 return self._function(op, x[0])
             case Narrow():

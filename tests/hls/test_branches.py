@@ -1,0 +1,76 @@
+"""Networks with branches, groups and sparse layers give the simulator's integers at any folding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.dags import EVERYTHING, random_dag
+from tests.hls.branches import (
+    BRANCHES,
+    grouped_network,
+    rescales,
+    residual_network,
+    shuffled_network,
+    sparse_network,
+    word_groups,
+    wrapping_sums,
+)
+from tests.hls.projects import Folding, assert_as_sim, largest_folding, random_folding, smallest_folding
+
+from bnnc.hls.lower import foldables
+from bnnc.ir.graph import Graph
+from bnnc.passes.pack import PackBits
+
+pytestmark = pytest.mark.usefixtures("cpp")
+SMALL = replace(EVERYTHING, max_channels=40)
+
+
+def default_folding(graph: Graph) -> Folding:
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("make", "folding"),
+    [
+        (residual_network, default_folding),
+        (grouped_network, smallest_folding),
+        (grouped_network, largest_folding),
+        (word_groups, default_folding),
+        (sparse_network, smallest_folding),
+        (sparse_network, largest_folding),
+        (shuffled_network, largest_folding),
+        (rescales, default_folding),
+        (wrapping_sums, default_folding),
+    ],
+)
+def test_network(make: Callable[[], Graph], folding: Callable[[Graph], Folding], tmp_path: Path) -> None:
+    graph = make()
+    assert_as_sim(graph, tmp_path, folding(graph), samples=6)
+
+
+def test_random_branches(tmp_path: Path) -> None:
+    graph = PackBits().run(random_dag(29, allowed=SMALL))
+    assert_as_sim(graph, tmp_path, random_folding(graph, 29))
+
+
+def test_every_network_has_foldings_of_several_groups() -> None:
+    folds = {layer.name: layer.cycles for layer in foldables(grouped_network())}
+    assert {(fold.pe, fold.simd) for fold in folds["depthwise"]} == {(1, 1), (3, 3)}
+    assert {(fold.pe, fold.simd) for fold in folds["depthwise_signs"] if fold.simd > 1} == {(6, 3), (18, 9)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", BRANCHES)
+@pytest.mark.parametrize("seed", range(4))
+def test_more_foldings(make: Callable[[], Graph], seed: int, tmp_path: Path) -> None:
+    assert_as_sim(make(), tmp_path, random_folding(make(), seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(40))
+def test_more_random_branches(seed: int, tmp_path: Path) -> None:
+    graph = PackBits().run(random_dag(seed, 2 + seed % 3, SMALL))
+    assert_as_sim(graph, tmp_path, random_folding(graph, seed) if seed % 2 else None)
