@@ -6,6 +6,8 @@ import struct
 import subprocess
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,18 @@ from bnnc.resources import resource
 from bnnc.storage import container, huffman, sparse
 from bnnc.storage.container import JOINED, KERNELS, RAW, SORTED, SYMBOLS, Section
 from bnnc.storage.entries import Joined, Sorted, joined, sorted_by_code
-from bnnc.storage.panels import BITS, BYTES, NO_MASKS, Masks, Panels, fill, join
+from bnnc.storage.panels import (
+    BITS,
+    BYTES,
+    NO_MASKS,
+    SIGNS,
+    Masks,
+    Panels,
+    fill,
+    join,
+    paired_panels,
+    plain_panels,
+)
 
 HARNESS = """
 #include "bnnc_weights.h"
@@ -51,7 +64,8 @@ def decode(tmp_path_factory: pytest.TempPathFactory) -> Decode:
     folder = tmp_path_factory.mktemp("weights")
     (folder / "harness.c").write_text(HARNESS)
     runtime = resource("bnnc.runtime")
-    command = ["cc", *FLAGS, f"-I{runtime}", "harness.c", str(runtime / "bnnc_weights.c"), "-o", "harness"]
+    sources = [str(runtime / f"bnnc_{part}.c") for part in ("weights", "stream", "panels", "sparse")]
+    command = ["cc", *FLAGS, f"-I{runtime}", "harness.c", *sources, "-o", "harness"]
     sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     if subprocess.run([*command, *sanitize], cwd=folder, capture_output=True, check=False).returncode:
         subprocess.run(command, cwd=folder, check=True)
@@ -88,9 +102,11 @@ def symbols_section(start: int, memory: bytes) -> Section:
     return Section(SYMBOLS, start, len(memory), container.symbols_payload(memory))
 
 
-def kernels_section(start: int, latent: Array, masks: Masks, layout: Panels) -> tuple[Section, bytes]:
-    memory = fill(join(latent, masks), layout)
-    return Section(KERNELS, start, len(memory), container.kernels_payload(latent, masks, layout)), memory
+def kernels_section(
+    start: int, latent: Array, masks: Masks, layout: Panels, n_bytes: int
+) -> tuple[Section, bytes]:
+    memory = fill(join(latent, masks), layout, n_bytes)
+    return Section(KERNELS, start, n_bytes, container.kernels_payload(latent, masks, layout)), memory
 
 
 def one_section(section: Section, memory: bytes) -> Blob:
@@ -118,19 +134,33 @@ def test_codes_of_15_bits(decode: Decode) -> None:
     assert decode([one_section(symbols_section(0, data), data)]) == [(OK, data)]
 
 
-SHAPES = [(1, 1, 1), (4, 31, 4), (8, 32, 4), (12, 33, 8), (24, 65, 16), (48, 5, 32)]
+SHAPES = [(1, 1, 8, 1), (4, 31, 8, 2), (8, 32, 8, 1), (12, 33, 16, 3), (24, 65, 8, 2), (48, 5, 32, 1)]
 
 
-@pytest.mark.parametrize("element", [BITS, BYTES])
-def test_kernels_in_every_layout(decode: Decode, element: int) -> None:
-    made = []
-    for seed, (out, inputs, width) in enumerate(SHAPES):
+def layouts(out: int, inputs: int, width: int, groups: int) -> list[tuple[Panels, int]]:
+    """Plain panels of every element and paired ones, each with the size of its memory."""
+    panels, words, made = groups * (-(-out // (groups * width)) + out % 3), -(-inputs // 32), []
+    for element, row in ((BITS, 32 * words), (SIGNS, inputs), (BYTES, 8 * inputs)):
+        layout = plain_panels((out, inputs), groups, panels, width, element)
+        made.append((layout, panels * width * 9 * row // 8))
+    for half in (1, 2, 4):
+        pairs = -(-words // (2 * half))
+        layout = paired_panels((out, inputs), groups, panels, width, half, 4 // half)
+        made.append((layout, panels * width * 9 * pairs * 2 * half * 4))
+    return made
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_kernels_in_every_layout(decode: Decode, shape: tuple[int, int, int, int]) -> None:
+    made, (out, inputs, _, _) = [], shape
+    for layout, n_bytes in layouts(*shape):
         for copies, order in ((1, 0), (2, 0), (2, 1), (4, 0), (4, 1)):
             if out % copies == 0:
-                latent = frequent(out // copies * inputs, 9, seed).reshape(-1, inputs)
+                latent = frequent(out // copies * inputs, 9, out).reshape(-1, inputs)
                 masks = Masks((0, *range(1, copies)), order)
-                layout = Panels(out, inputs, -(-out // width) + seed % 2, width, element)
-                made.append(kernels_section(0, latent, masks, layout))
+                turned = replace(layout, turned=((1 << out) // 3).to_bytes(-(-out // 8), "little"))
+                made.append(kernels_section(0, latent, masks, layout, n_bytes))
+                made.append(kernels_section(0, latent, masks, turned, n_bytes))
     assert decode([one_section(*pair) for pair in made]) == [(OK, memory) for _, memory in made]
 
 
@@ -161,15 +191,16 @@ def test_sparse_rows(decode: Decode, density: float) -> None:
 
 def blob() -> tuple[bytes, bytes]:
     """A blob with every form in it, and what it decodes to."""
-    first, panels = kernels_section(
-        5, frequent(4 * 33, 9, 1).reshape(4, 33), Masks((0, 3), 1), Panels(8, 33, 2, 4, BITS)
-    )
-    more, signs = kernels_section(
-        5 + len(panels), frequent(15, 9, 2).reshape(3, 5), NO_MASKS, Panels(3, 5, 2, 4, BYTES)
-    )
+    eight = replace(plain_panels((8, 33), 1, 2, 4, BITS), turned=b"\x5a")
+    first, panels = kernels_section(5, frequent(132, 9, 1).reshape(4, 33), Masks((0, 3), 1), eight, 576)
+    three = plain_panels((3, 5), 1, 2, 4, BYTES)
+    more, signs = kernels_section(5 + len(panels), frequent(15, 9, 2).reshape(3, 5), NO_MASKS, three, 360)
+    three = paired_panels((3, 40), 1, 1, 4, 2, 2)
+    latent, at = frequent(120, 9, 3).reshape(3, 40), 5 + len(panels) + len(signs)
+    last, words = kernels_section(at, latent, NO_MASKS, three, 576)
     few = bytes([1, 2, 1, 1, 200] * 20)
     weights = sparse.encode(pruned(3, 600, 0.02, 0), 6)
-    front = bytes(5) + panels + signs + few
+    front = bytes(5) + panels + signs + words + few
     pairs, pair = entries_section(len(front), JOINED, joined(weights))
     columns, column = entries_section(len(front) + len(pair), SORTED, sorted_by_code(weights, 600, 60, 2))
     memory = front + pair + column + bytes(3) + b"raw"
@@ -177,6 +208,7 @@ def blob() -> tuple[bytes, bytes]:
     sections = [
         first,
         more,
+        last,
         symbols_section(end, few),
         pairs,
         columns,
@@ -215,10 +247,6 @@ def coded(lengths: Sequence[int], symbols: int, bits: int, data: bytes, symbol_b
     return huffman.HEADER.pack(symbol_bits, 0, 0, symbols, bits) + nibbles + data
 
 
-def panels_header(*fields: int, masks: Sequence[int] = (0,)) -> bytes:
-    return struct.pack("<HHHHHBB", *fields) + struct.pack(f"<{len(masks)}H", *masks)
-
-
 def pairs_of(
     gap_bits: int, element: int, first: int | None = None, codes: Sequence[int] = (1, 0, 3)
 ) -> bytes:
@@ -249,7 +277,38 @@ def columns_of(
     return header + stream + huffman.encode(np.array([1, 0, 1], np.uint16), 1)
 
 
-KERNEL = huffman.encode(np.zeros(1, np.uint16), 9)  # for Panels(1, 1, 1, 1, BITS): 36 bytes
+KERNEL = huffman.encode(np.zeros(1, np.uint16), 9)
+ONE = Panels(1, 1, 1, 1, (), ((9, 32),), ((32, 1),), BITS)  # a kernel in 36 bytes
+PAIR = Panels(1, 1, 1, 1, (), ((9, 64),), ((32, 1), (2, 32)), BITS, 1)  # in 72 bytes
+
+
+def kernels_of(
+    layout: Panels = ONE,
+    *,
+    masks: Sequence[int] = (0,),
+    order: int = 0,
+    stream: bytes = KERNEL,
+    copies: int | None = None,
+    turns: tuple[int, int] | None = None,
+    **changes: Any,
+) -> bytes:
+    """A payload of one kernel, changed."""
+    made = replace(layout, **changes)
+    axes = (made.outputs, made.taps, made.channels)
+    header = struct.pack(
+        "<HHHHHBBBBBBBB",
+        *(made.out, made.inputs, made.group_out, made.group_capacity),
+        len(masks) if copies is None else copies,
+        *(made.element, made.half, order),
+        *map(len, axes),
+        *((len(made.turned) > 0, 0) if turns is None else turns),
+    )
+    digits = b"".join(struct.pack("<HI", *digit) for axis in axes for digit in axis)
+    return header + digits + struct.pack(f"<{len(masks)}H", *masks) + made.turned + stream
+
+
+TWO = replace(ONE, out=2, outputs=((2, 288),), group_out=2, group_capacity=2)
+TWICE = huffman.encode(np.zeros(2, np.uint16), 9)
 HOSTILE = {
     "a good one": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"\xb0")), 3, CHECK_SUM),
     "an unknown form": (Section(5, 0, 3, b"abc"), 3, SECTIONS),
@@ -275,62 +334,57 @@ HOSTILE = {
     "no byte": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"")), 3, CUT_OFF),
     "2^32 bits": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 2**32 - 1, b"\xb0")), 3, CUT_OFF),
     "filling that is not 0": (Section(SYMBOLS, 0, 3, coded((1, 2, 2, 0), 3, 5, b"\xb4")), 3, STREAM),
-    "a good kernel": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0) + KERNEL), 36, CHECK_SUM),
-    "no panels": (Section(KERNELS, 0, 36, b"\1\0\1\0\1\0\1\0\1\0\0"), 36, CUT_OFF),
-    "no masks": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0, masks=())), 36, CUT_OFF),
-    "too few masks": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 9, 0, 0)), 36, CUT_OFF),
-    "no outputs": (Section(KERNELS, 0, 36, panels_header(0, 1, 1, 1, 1, 0, 0) + KERNEL), 36, PANELS),
-    "no inputs": (Section(KERNELS, 0, 36, panels_header(1, 0, 1, 1, 1, 0, 0) + KERNEL), 36, PANELS),
-    "no width": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 0, 1, 0, 0) + KERNEL), 36, PANELS),
-    "no copies": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 0, 0, 0, masks=()) + KERNEL), 36, PANELS),
-    "another element": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 2, 0) + KERNEL), 36, PANELS),
-    "another order": (Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 2) + KERNEL), 36, PANELS),
-    "an order of one copy": (
-        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 1) + KERNEL),
-        36,
-        PANELS,
-    ),
-    "no panels at all": (Section(KERNELS, 0, 36, panels_header(1, 1, 0, 1, 1, 0, 0) + KERNEL), 36, PANELS),
-    "outputs without panels": (
-        Section(KERNELS, 0, 36, panels_header(2, 1, 1, 1, 1, 0, 0) + KERNEL),
-        36,
-        PANELS,
-    ),
-    "too large": (Section(KERNELS, 0, 36, panels_header(2, 1, 2, 1, 1, 0, 0) + KERNEL), 36, PANELS),
-    "largest": (
-        Section(KERNELS, 0, 36, panels_header(65535, 65535, 65535, 65535, 1, 0, 0) + KERNEL),
-        36,
-        PANELS,
-    ),
-    "odd copies": (
-        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 2, 0, 0, masks=(0, 1)) + KERNEL),
-        36,
-        PANELS,
-    ),
-    "a wide mask": (
-        Section(KERNELS, 0, 72, panels_header(2, 1, 2, 1, 2, 0, 0, masks=(0, 512)) + KERNEL),
-        72,
-        PANELS,
-    ),
-    "a first mask": (
-        Section(KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0, masks=(1,)) + KERNEL),
-        36,
-        PANELS,
-    ),
-    "narrow kernels": (
-        Section(
-            KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0) + huffman.encode(np.zeros(1, np.uint16), 8)
-        ),
-        36,
-        STREAM,
-    ),
-    "two kernels": (
-        Section(
-            KERNELS, 0, 36, panels_header(1, 1, 1, 1, 1, 0, 0) + huffman.encode(np.zeros(2, np.uint16), 9)
-        ),
-        36,
-        STREAM,
-    ),
+    **{
+        f"kernels {what}": (Section(KERNELS, 0, n_bytes, payload), n_bytes, wanted)
+        for what, n_bytes, payload, wanted in (
+            ("in place", 36, kernels_of(), CHECK_SUM),
+            ("in pairs", 72, kernels_of(PAIR), CHECK_SUM),
+            ("of two outputs", 72, kernels_of(TWO, stream=TWICE), CHECK_SUM),
+            ("under masks", 72, kernels_of(TWO, masks=(0, 5), order=1), CHECK_SUM),
+            ("without a header", 36, bytes(17), CUT_OFF),
+            ("without digits", 36, kernels_of()[:20], PANELS),
+            ("without masks", 36, kernels_of(masks=(), copies=1, stream=b""), CUT_OFF),
+            ("negated", 36, kernels_of(turned=b"\1"), CHECK_SUM),
+            ("negated without bits", 36, kernels_of(turns=(1, 0), stream=b""), CUT_OFF),
+            ("negated twice", 36, kernels_of(turned=b"\1", turns=(2, 0)), PANELS),
+            ("with something", 36, kernels_of(turns=(0, 1)), PANELS),
+            ("negated that are not there", 36, kernels_of(turned=b"\2"), PANELS),
+            ("of no outputs", 36, kernels_of(out=0), PANELS),
+            ("of no inputs", 36, kernels_of(inputs=0), PANELS),
+            ("without copies", 36, kernels_of(masks=()), PANELS),
+            ("without groups", 36, kernels_of(group_out=0), PANELS),
+            ("in groups that overlap", 36, kernels_of(group_capacity=0), PANELS),
+            ("in half a group", 72, kernels_of(TWO, group_out=3, stream=TWICE), PANELS),
+            ("of another element", 36, kernels_of(element=3), PANELS),
+            ("in another order", 36, kernels_of(order=1), PANELS),
+            ("of too many outputs", 36, kernels_of(out=2, stream=TWICE), PANELS),
+            ("of too many inputs", 36, kernels_of(inputs=33), PANELS),
+            ("in too few bytes", 35, kernels_of(), PANELS),
+            ("of eight taps", 36, kernels_of(taps=((8, 32),)), PANELS),
+            ("of ten taps", 40, kernels_of(taps=((10, 32),)), PANELS),
+            ("in a digit of 1", 36, kernels_of(outputs=((1, 288),)), PANELS),
+            ("in a digit of 0", 36, kernels_of(outputs=((0, 288),)), PANELS),
+            ("in steps of 0", 36, kernels_of(outputs=((2, 0),)), PANELS),
+            ("that overlap", 36, kernels_of(taps=((9, 31),)), PANELS),
+            ("twice in a place", 72, kernels_of(outputs=((2, 32),)), PANELS),
+            ("far away", 36, kernels_of(taps=((9, 2**32 - 1),)), PANELS),
+            ("in very many places", 36, kernels_of(outputs=((65535, 2**31), (65535, 2**32 - 1))), PANELS),
+            ("in seven digits", 36, kernels_of(outputs=((2, 1 << 20),) * 7), PANELS),
+            ("in bytes between bytes", 36, kernels_of(element=BYTES, channels=((4, 4),)), PANELS),
+            ("of odd copies", 36, kernels_of(masks=(0, 1)), PANELS),
+            ("under a wide mask", 72, kernels_of(TWO, masks=(0, 512)), PANELS),
+            ("under a first mask", 36, kernels_of(masks=(1,)), PANELS),
+            ("of 8 bits", 36, kernels_of(stream=huffman.encode(np.zeros(1, np.uint16), 8)), STREAM),
+            ("of two for one", 36, kernels_of(stream=TWICE), STREAM),
+            ("in pairs of signs", 72, kernels_of(PAIR, element=SIGNS), PANELS),
+            ("in pairs of five", 360, kernels_of(PAIR, half=5), PANELS),
+            ("in pairs without words", 72, kernels_of(PAIR, channels=((2, 1), (2, 32))), PANELS),
+            ("in pairs of nothing", 72, kernels_of(PAIR, channels=()), PANELS),
+            ("in half a pair", 36, kernels_of(half=1), PANELS),
+            ("in pairs between words", 73, kernels_of(PAIR), PANELS),
+            ("in pairs of shifted words", 76, kernels_of(PAIR, taps=((9, 65),)), PANELS),
+        )
+    },
     **{
         f"joined {what}": (Section(JOINED, 0, n_bytes, payload), n_bytes, wanted)
         for what, n_bytes, payload, wanted in (

@@ -9,7 +9,15 @@ import pytest
 
 from bnnc.storage import container, layer, sparse
 from bnnc.storage.entries import joined, read_sorted, sorted_by_code
-from bnnc.storage.panels import BITS, BYTES, Masks, Panels, fill, join
+from bnnc.storage.panels import BITS, BYTES, Masks, fill, join, plain_panels
+
+
+def memory_of(symbols: np.ndarray, width: int, element: int) -> bytes:
+    """Kernels in plain panels."""
+    row = {BITS: 4 * -(-symbols.shape[1] // 32), BYTES: symbols.shape[1]}[element]
+    number = -(-len(symbols) // width)
+    layout = plain_panels((len(symbols), symbols.shape[1]), 1, number, width, element)
+    return fill(symbols, layout, number * width * 9 * row)
 
 
 def skewed(out: int, inputs: int, seed: int = 0) -> np.ndarray:
@@ -18,7 +26,9 @@ def skewed(out: int, inputs: int, seed: int = 0) -> np.ndarray:
     return rng.choice(512, (out, inputs), p=rng.dirichlet(np.full(512, 0.1))).astype(np.uint16)
 
 
-def stored(memory: bytes, *parts: layer.Part, known: np.ndarray | layer.Sparse | None = None) -> layer.Stored:
+def stored(
+    memory: bytes, *parts: layer.Part, known: layer.Kernels | layer.Sparse | None = None
+) -> layer.Stored:
     made = layer.store(memory, parts or ((0, len(memory)),), known)
     assert (container.read(made.data, len(memory)) if made.is_coded else made.data) == memory
     return made
@@ -33,39 +43,39 @@ def forms(made: layer.Stored) -> tuple[str, ...]:
 
 def test_random_kernels_stay_raw() -> None:
     kernels = np.random.default_rng(0).integers(0, 512, (64, 64), np.uint16)
-    memory = fill(kernels, Panels(64, 64, 4, 16, BITS))
-    made = stored(memory, known=kernels)
+    memory = memory_of(kernels, 16, BITS)
+    made = stored(memory, known=layer.Kernels(kernels))
     assert forms(made) == ("raw",) and made.data is memory and not made.is_coded
 
 
 def test_frequent_kernels_are_coded() -> None:
     kernels = skewed(128, 128)
-    made = stored(fill(kernels, Panels(128, 128, 8, 16, BITS)), known=kernels)
+    made = stored(memory_of(kernels, 16, BITS), known=layer.Kernels(kernels))
     assert forms(made) == ("kernels",) and len(made.data) < 0.75 * made.n_bytes
 
 
 def test_masked_kernels_are_stored_once() -> None:
     latent = np.random.default_rng(1).integers(0, 512, (64, 64), np.uint16)
     kernels = join(latent, Masks((0, 7, 100, 511), 0))
-    made = stored(fill(kernels, Panels(256, 64, 16, 16, BITS)), known=kernels)
+    made = stored(memory_of(kernels, 16, BITS), known=layer.Kernels(kernels))
     assert forms(made) == ("masked kernels",) and len(made.data) < 0.3 * made.n_bytes
 
 
 def test_signs_in_bytes_take_a_bit() -> None:
     kernels = np.random.default_rng(2).integers(0, 512, (64, 64), np.uint16)
-    made = stored(fill(kernels, Panels(64, 64, 4, 16, BYTES)), known=kernels)
+    made = stored(memory_of(kernels, 16, BYTES), known=layer.Kernels(kernels))
     assert forms(made) == ("symbols",) and len(made.data) < 0.14 * made.n_bytes
     kernels = skewed(64, 64)
-    assert forms(stored(fill(kernels, Panels(64, 64, 4, 16, BYTES)), known=kernels)) == ("kernels",)
+    assert forms(stored(memory_of(kernels, 16, BYTES), known=layer.Kernels(kernels))) == ("kernels",)
 
 
 def test_every_part_has_its_own_form() -> None:
     rng, kernels = np.random.default_rng(3), skewed(32, 32)
-    panels, few = fill(kernels, Panels(32, 32, 4, 8, BITS)), bytes(rng.integers(0, 4, 1000, np.uint8))
+    panels, few = memory_of(kernels, 8, BITS), bytes(rng.integers(0, 4, 1000, np.uint8))
     noise = rng.bytes(100)
     memory = panels + bytes(64) + few + noise
     parts = ((0, len(panels)), (len(panels) + 64, 1000), (len(panels) + 1064, 100), (len(memory), 0))
-    assert forms(stored(memory, *parts, known=kernels)) == ("kernels", "symbols", "raw")
+    assert forms(stored(memory, *parts, known=layer.Kernels(kernels))) == ("kernels", "symbols", "raw")
 
 
 def aligned(data: bytes) -> bytes:
@@ -134,14 +144,14 @@ def test_padding_between_parts_is_left_out() -> None:
 
 def test_the_same_bytes_again() -> None:
     kernels = skewed(64, 32)
-    memory = fill(kernels, Panels(64, 32, 4, 16, BITS))
-    assert stored(memory, known=kernels) == stored(memory, known=kernels.copy())
+    memory = memory_of(kernels, 16, BITS)
+    assert stored(memory, known=layer.Kernels(kernels)) == stored(memory, known=layer.Kernels(kernels.copy()))
 
 
 def blob() -> tuple[bytes, bytes]:
     """A blob with every form in it, and what it decodes to."""
     kernels, few = skewed(8, 32), bytes([1, 2, 1, 1] * 20)
-    panels = fill(kernels, Panels(8, 32, 2, 4, BITS))
+    panels = memory_of(kernels, 4, BITS)
     memory = panels + bytes(3) + few + b"raw"
     sections = [
         container.Section(container.RAW, len(memory) - 3, 3, b"raw"),
@@ -150,7 +160,7 @@ def blob() -> tuple[bytes, bytes]:
             container.KERNELS,
             0,
             len(panels),
-            container.kernels_payload(kernels, Masks((0,), 0), Panels(8, 32, 2, 4, BITS)),
+            container.kernels_payload(kernels, Masks((0,), 0), plain_panels((8, 32), 1, 2, 4, BITS)),
         ),
     ]
     return container.write(sections, memory), memory

@@ -23,7 +23,8 @@ from bnnc.resources import resource, templates
 from bnnc.schedule.memory import ALIGNMENT
 
 RUNTIME = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_main.c", "bnnc_model.h", "bnnc_npy.c", "bnnc_npy.h")
-DECODER = ("bnnc_weights.c", "bnnc_weights.h")  # in programs whose weights are compressed
+# In programs whose weights are compressed.
+DECODER = ("bnnc_panels.c", "bnnc_sparse.c", "bnnc_stream.c", "bnnc_stream.h", "bnnc_weights.c", "bnnc_weights.h")
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,11 @@ class Project:
 def project(graph: Graph, compress: str = "none") -> Project:
     """The names of the sources (compiled) and of the kernels' object file."""
     name, loads = identifier(graph.name), compress != "none"
+    decoder = tuple(f"runtime/{file}" for file in DECODER if file.endswith(".c"))
     own = tuple(f"{name}{part}" for part in (".c", "_edge.c", "_self_test.c", "_weights.S"))
     return Project(
         name,
-        (*own, "runtime/bnnc_edge.c", *(["runtime/bnnc_weights.c"] if loads else [])),
+        (*own, "runtime/bnnc_edge.c", *(decoder if loads else ())),
         (f"{name}_program.c", "runtime/bnnc_main.c", "runtime/bnnc_npy.c"),
         loads,
     )

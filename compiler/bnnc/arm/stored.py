@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bnnc.ir.integer_ops import Conv2d
-from bnnc.ir.op import Array, tensor_of
+from bnnc.ir.op import tensor_of
 from bnnc.ir.packed_ops import BitConv2d, XnorConv2d
 from bnnc.ir.sparse_ops import SparseDense
 from bnnc.schedule.memory import ALIGNMENT, aligned
 from bnnc.schedule.stages import Stage
 from bnnc.sim.bits import weight_values
-from bnnc.storage.layer import Part, Sparse, Stored, StoredPart, store
+from bnnc.storage.layer import Kernels, Part, Sparse, Stored, StoredPart, store
 from bnnc.storage.panels import kernel_symbols
 from bnnc.storage.sparse import SparseWeights
 
@@ -71,15 +71,15 @@ def store_constants(
     return _join(stored, layers)
 
 
-def known_contents(stage: Stage) -> Array | Sparse | None:
-    """The 3x3 kernels of one bit a weight that a stage begins with, as symbols uint16 (O, I); sparse rows."""
+def known_contents(stage: Stage) -> Kernels | Sparse | None:
+    """The 3x3 kernels of one bit a weight, or the sparse rows, that a stage begins with."""
     match stage.head:
         case XnorConv2d(kernel=(3, 3)) as conv:
-            return kernel_symbols(weight_values(conv))
+            return Kernels(kernel_symbols(weight_values(conv)), conv.groups)
         case BitConv2d(kernel=(3, 3)) as conv if conv.weight_elem.bits == 1:
-            return kernel_symbols(weight_values(conv))
+            return Kernels(kernel_symbols(weight_values(conv)), conv.groups)
         case Conv2d(kernel=(3, 3)) as conv if conv.weight_elem.bits == 1:
-            return kernel_symbols(conv.weights)
+            return Kernels(kernel_symbols(conv.weights), conv.groups)
         case SparseDense() as op:
             fields = (op.rows, op.gaps, op.codes, op.table, op.gap_bits, op.code_bits)
             return Sparse(SparseWeights(*fields), tensor_of(op.x).size)

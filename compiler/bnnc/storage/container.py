@@ -16,14 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnnc.ir.op import Array
+from bnnc.ir.types import WORD_BITS
 from bnnc.storage import huffman
 from bnnc.storage.entries import read_joined, read_sorted
-from bnnc.storage.panels import Masks, Panels, fill, join
+from bnnc.storage.panels import BITS, BYTES, TAPS, Masks, Panels, capacity, fill, join
 
 MAGIC = b"BNW1"
 RAW, SYMBOLS, KERNELS, JOINED, SORTED = range(5)
-_BLOB, _SECTION, _PANELS = struct.Struct("<4sIIIHH"), struct.Struct("<BBHIII"), struct.Struct("<HHHHHBB")
-_PANELS_LIMIT = 1 << 16
+MAX_DIGITS, MAX_HALF = 6, 4
+_BLOB, _SECTION = struct.Struct("<4sIIIHH"), struct.Struct("<BBHIII")
+_PANELS, _DIGIT = struct.Struct("<HHHHHBBBBBBBB"), struct.Struct("<HI")
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,14 @@ def symbols_payload(memory: bytes) -> bytes:
 
 def kernels_payload(latent: Array, masks: Masks, layout: Panels) -> bytes:
     """Kernels as Huffman-coded symbols of 9 bits, and where they go."""
-    copies = len(masks.masks)
-    assert max(layout.out, layout.inputs, layout.panels, layout.width) < _PANELS_LIMIT
-    sizes = (layout.out, layout.inputs, layout.panels, layout.width)
-    header = _PANELS.pack(*sizes, copies, layout.element, masks.order)
-    return header + np.array(masks.masks, "<u2").tobytes() + huffman.encode(latent.ravel(), 9)
+    axes = (layout.outputs, layout.taps, layout.channels)
+    header = _PANELS.pack(
+        *(layout.out, layout.inputs, layout.group_out, layout.group_capacity, len(masks.masks)),
+        *(layout.element, layout.half, masks.order, *map(len, axes), int(bool(layout.turned)), 0),
+    )
+    digits = b"".join(_DIGIT.pack(*digit) for axis in axes for digit in axis)
+    masks_and_turns = np.array(masks.masks, "<u2").tobytes() + layout.turned
+    return header + digits + masks_and_turns + huffman.encode(latent.ravel(), 9)
 
 
 def write(sections: Sequence[Section], memory: bytes) -> bytes:
@@ -116,17 +121,47 @@ def _decoded(section: Section) -> bytes:
 
 def _kernels(payload: bytes, n_bytes: int) -> bytes:
     _require(len(payload) >= _PANELS.size, "cut off")
-    out, inputs, panels, width, copies, element, order = _PANELS.unpack_from(payload)
-    first = _PANELS.size + 2 * copies
-    _require(min(out, inputs, copies) > 0 and out % copies == 0, "impossible panels")
-    _require(out <= panels * width and element < 2 and order < min(copies, 2), "impossible panels")
-    layout = Panels(out, inputs, panels, width, element)
-    _require(layout.n_bytes == n_bytes and len(payload) >= first, "impossible panels")
-    masks = np.frombuffer(payload, "<u2", copies, _PANELS.size)
+    *sizes, copies, element, half, order, a, b, c, turns, zero = _PANELS.unpack_from(payload)
+    masks_at = _PANELS.size + _DIGIT.size * (a + b + c)
+    turned_at = masks_at + 2 * copies
+    first = turned_at + turns * -(-sizes[0] // 8)
+    _require(copies > 0 and turns < 2 and zero == 0 and len(payload) >= first, "cut off")
+    digits = tuple(_DIGIT.iter_unpack(payload[_PANELS.size : masks_at]))
+    axes = digits[:a], digits[a : a + b], digits[a + b :]
+    layout = Panels(sizes[0], sizes[1], sizes[2], sizes[3], *axes, element, half, payload[turned_at:first])
+    _require(layout.out % copies == 0 and order < min(copies, 2), "impossible copies")
+    _check_panels(layout, n_bytes)
+    _require(int.from_bytes(layout.turned, "little") < 1 << layout.out, "outputs that there are not")
+    masks = np.frombuffer(payload, "<u2", copies, masks_at)
     _require(masks[0] == 0 and masks.max() < 512, "impossible masks")
     symbol_bits, symbols = huffman.decode(payload[first:])
-    _require(symbol_bits == 9 and len(symbols) == out // copies * inputs, "a wrong number of kernels")
-    return fill(join(symbols.reshape(-1, inputs), Masks(tuple(masks.tolist()), order)), layout)
+    wanted = layout.out // copies * layout.inputs
+    _require(symbol_bits == 9 and len(symbols) == wanted, "a wrong number of kernels")
+    latent = symbols.reshape(-1, layout.inputs)
+    return fill(join(latent, Masks(tuple(masks.tolist()), order)), layout, n_bytes)
+
+
+def _check_panels(layout: Panels, n_bytes: int) -> None:
+    """Every weight has a place of its own: digits are nested, the steps of each go past all smaller ones."""
+    out, group = layout.out, layout.group_out
+    _require(min(out, layout.inputs, group) > 0 and out % group == 0, "no kernels")
+    _require(layout.element <= BYTES and layout.half <= MAX_HALF, "an unknown element")
+    _require(max(map(len, (layout.outputs, layout.taps, layout.channels))) <= MAX_DIGITS, "too many digits")
+    digits = sorted((*layout.outputs, *layout.taps, *layout.channels), key=lambda digit: digit[1])
+    unit = 8 if layout.element == BYTES else 1
+    end = unit
+    for extent, stride in digits:
+        _require(extent > 1 and stride % unit == 0 and stride >= end, "digits that overlap")
+        end += (extent - 1) * stride
+    _require(end <= 8 * n_bytes, "kernels beyond the memory")
+    _require(group <= layout.group_capacity, "groups that overlap")
+    _require(out // group * layout.group_capacity <= capacity(layout.outputs), "too many outputs")
+    _require(capacity(layout.taps) == TAPS and layout.inputs <= capacity(layout.channels), "too many inputs")
+    if layout.half:
+        whole = layout.element == BITS and n_bytes % 4 == 0 and layout.channels[:1] == ((WORD_BITS, 1),)
+        whole = whole and all(stride % WORD_BITS == 0 for _, stride in digits[1:])
+        pairs = capacity(layout.channels) % (2 * layout.half * WORD_BITS) == 0
+        _require(whole and pairs, "words that are no pairs")
 
 
 def _require(condition: bool, what: str) -> None:

@@ -44,6 +44,14 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Kernels:
+    """Binary 3x3 kernels as 9-bit symbols uint16 (O, I), in so many groups."""
+
+    symbols: Array
+    groups: int = 1
+
+
+@dataclass(frozen=True)
 class Sparse:
     """A sparse layer and how many inputs it has."""
 
@@ -63,10 +71,10 @@ class _Form:
         return StoredPart(self.name, self.section.n_bytes, self.section.stored_bytes)
 
 
-def store(memory: bytes, parts: Sequence[Part], known: Array | Sparse | None = None) -> Stored:
+def store(memory: bytes, parts: Sequence[Part], known: Kernels | Sparse | None = None) -> Stored:
     """The smallest form of constants in `memory`, where `parts` lie.
 
-    known: what is in them: the 9-bit symbols uint16 (O, I) of a layer's binary 3x3 kernels, or sparse rows.
+    known: what is in them, if it is of a kind that has a form of its own.
     """
     whole = [part for part in parts if part[1]]
     if isinstance(known, Sparse):
@@ -80,12 +88,12 @@ def store(memory: bytes, parts: Sequence[Part], known: Array | Sparse | None = N
     return Stored(blob, len(memory), tuple(form.part for form in forms))
 
 
-def _smallest(memory: bytes, start: int, known: Array | Sparse | None) -> _Form:
+def _smallest(memory: bytes, start: int, known: Kernels | Sparse | None) -> _Form:
     """The first of the smallest forms."""
     return min(_forms(memory, start, known), key=lambda form: form.section.stored_bytes)
 
 
-def _forms(memory: bytes, start: int, known: Array | Sparse | None) -> Iterator[_Form]:
+def _forms(memory: bytes, start: int, known: Kernels | Sparse | None) -> Iterator[_Form]:
     n_bytes = len(memory)
     yield _Form("raw", Section(RAW, start, n_bytes, memory))
     if huffman.stream_bytes(huffman.histogram(np.frombuffer(memory, np.uint8))) < n_bytes:
@@ -96,13 +104,13 @@ def _forms(memory: bytes, start: int, known: Array | Sparse | None) -> Iterator[
         yield from _kernel_forms(memory, start, known)
 
 
-def _kernel_forms(memory: bytes, start: int, kernels: Array) -> Iterator[_Form]:
-    layout = find_panels(kernels, memory)
+def _kernel_forms(memory: bytes, start: int, known: Kernels) -> Iterator[_Form]:
+    layout = find_panels(known.symbols, known.groups, memory)
     if layout is None:
         return
-    plain = container.kernels_payload(kernels, NO_MASKS, layout)
+    plain = container.kernels_payload(known.symbols, NO_MASKS, layout)
     yield _Form("kernels", Section(KERNELS, start, len(memory), plain))
-    for masks, latent in mask_forms(kernels):
+    for masks, latent in mask_forms(known.symbols):
         payload = container.kernels_payload(latent, masks, layout)
         yield _Form("masked kernels", Section(KERNELS, start, len(memory), payload))
 
