@@ -10,6 +10,7 @@ from tvm.script.ir_builder import tirx as T
 from bnnc.arm.kernels.builder import Expr, Kernel, View, bits_as, cast, local, loop, splat, spread
 from bnnc.arm.kernels.rows import Place
 from bnnc.arm.kernels.tiling import Tiling
+from bnnc.arm.kernels.wb_layer import Bits
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.wb_sums import PixelCounts
 from bnnc.arm.kernels.window import Window
@@ -22,8 +23,8 @@ SUM = "int32"
 class Avx512Tile:
     """Where a tile finds its operands.
 
-    `weights` uint32 (panels, kh, kw, pairs, 2, width); `map` uint32 (H, W, parts, pairs, 2): X and B; `own`
-    int32 (parts, OH * OW): the negative counts of B over the window of every pixel.
+    `weights` uint32 (panels, kh, kw, pairs, vectors, 2, 16); `map` uint32 (H, W, parts, pairs, 2): X and B;
+    `own` int32 (parts, OH * OW): the negative counts of B over the window of every pixel.
     """
 
     tiling: Tiling
@@ -50,10 +51,9 @@ class Avx512Tile:
 
     def _step(self, sums: View, weights: View, map_: list[View]) -> None:
         """A pair of every pixel with all output channels of the panel."""
-        lanes, vectors, width = self.tiling.lanes, self.tiling.vectors, self.tiling.width
+        lanes, vectors = self.tiling.lanes, self.tiling.vectors
         w = [
-            [T.bind(weights.vector(half * width + j * lanes, lanes)) for half in (0, 1)]
-            for j in range(vectors)
+            [T.bind(weights.vector((2 * j + half) * lanes, lanes)) for half in (0, 1)] for j in range(vectors)
         ]
         for i, pair in enumerate(map_):
             x, b = (T.bind(spread(pair[half], lanes)) for half in (0, 1))
@@ -66,15 +66,21 @@ class Avx512Tile:
         """ceil((a + b) / 2)."""
         return (a + b + splat(1, self.tiling.lanes)) >> splat(1, self.tiling.lanes)
 
-    def store_bits(self, kernel: Kernel, sums: View, first: tuple[Expr, Expr], pixels: int, row: int) -> None:
-        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on; a pixel takes `row` bits."""
+    @property
+    def bits_type(self) -> str:
+        """The bits of a register."""
+        return f"uint{self.tiling.lanes}"
+
+    def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int) -> None:
+        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on."""
         lanes, vectors = self.tiling.lanes, self.tiling.vectors
-        out, (pixel, panel) = kernel.y(f"uint{lanes}"), first
+        pixel, panel = first
         for i in range(pixels):
             for j in range(vectors):
-                bits = sums.vector((i * vectors + j) * lanes, lanes) <= splat(0, lanes)
-                at = (pixel + i) * (row // lanes) + panel * vectors + j
-                out.put(at, bits_as(f"uint{lanes}", bits))
+                register = panel * vectors + j
+                reached = sums.vector((i * vectors + j) * lanes, lanes) <= splat(0, lanes)
+                value = bits_as(self.bits_type, reached) ^ bits.inverted[register]
+                bits.out.put((pixel + i) * (bits.capacity // lanes) + register, value)
 
 
 def avx512_map(
@@ -92,9 +98,10 @@ def avx512_map(
 
 
 def avx512_weights(tiling: Tiling, pairing: Pairing, weights: Array) -> Array:
-    """uint32 (capacity, kh, kw, words) to (panels, kh, kw, pairs, 2, width)."""
+    """uint32 (capacity, kh, kw, words) to (panels, kh, kw, pairs, vectors, 2, lanes)."""
     pairs = pairing.weights(weights)[..., 0]  # capacity, kh, kw, pairs, 2
-    return np.ascontiguousarray(np.moveaxis(pairs.reshape(-1, tiling.width, *pairs.shape[1:]), 1, -1))
+    split = pairs.reshape(-1, tiling.vectors, tiling.lanes, *pairs.shape[1:])
+    return np.ascontiguousarray(split.transpose(0, 3, 4, 5, 1, 6, 2))
 
 
 def _pair_up(words: View, out: View, pairing: Pairing) -> Expr:

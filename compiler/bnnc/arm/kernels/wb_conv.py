@@ -13,8 +13,8 @@ from bnnc.arm.kernels.panels import window_bias
 from bnnc.arm.kernels.parts import Parts, cleared_strip
 from bnnc.arm.kernels.rows import Place, first_pixel, over_map
 from bnnc.arm.kernels.wb_avx512 import Avx512Tile, avx512_map, avx512_weights
-from bnnc.arm.kernels.wb_cuts import single_cuts
-from bnnc.arm.kernels.wb_layer import WbLayer, WbTile
+from bnnc.arm.kernels.wb_cuts import Cuts, single_cuts
+from bnnc.arm.kernels.wb_layer import Bits, WbLayer, WbTile
 from bnnc.arm.kernels.wb_neon import NeonTile, neon_map, neon_weights
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.wb_plan import WbPlan, wb_plan
@@ -36,28 +36,28 @@ def write_wb_conv(kernel: Kernel, isa: Isa, conv: XnorConv2d, rest: tuple[Op, ..
     outputs = conv.weights.shape[0] // conv.groups
     parts, win = Parts(conv.groups, conv.weights.shape[3], outputs, plan.tiling), _window(conv)
     by_panels = parts.fill_panels and (parts.capacity % WORD_BITS == 0 or not _is_packed(conv, rest))
-    cuts = single_cuts(conv, rest) if by_panels else None
-    used = cuts.conv if cuts else conv
-    tile = _tile(kernel, isa, used, plan, parts)
-    base = np.stack([parts.arrange(row).reshape(-1) for row in _base(used, win, plan.pairing)])
+    cuts = single_cuts(rest) if by_panels else None
+    tile = _tile(kernel, isa, conv, plan, parts)
+    base = np.stack([parts.arrange(row).reshape(-1) for row in _base(conv, win, plan.pairing)])
     layer = WbLayer(tile, parts, kernel.constant(cuts.starts(base, tile.sum_type) if cuts else base))
     if cuts:
-        _write_bits(kernel, layer)
+        _write_bits(kernel, layer, cuts)
     elif by_panels:
         _write_panels(kernel, layer, conv, rest)
     else:
         _write_pixels(kernel, layer, conv, rest)
 
 
-def _write_bits(kernel: Kernel, layer: WbLayer) -> None:
+def _write_bits(kernel: Kernel, layer: WbLayer, cuts: Cuts) -> None:
     """Panel by panel over the whole map, and the counts straight to bits."""
     tile, parts = layer.tile, layer.parts
-    row = -(-parts.number * parts.outputs // WORD_BITS) * WORD_BITS
+    inverted = kernel.constant(cuts.inverted_octets(parts.capacity), tile.bits_type)
+    bits = Bits(kernel.y(tile.bits_type), inverted, parts.capacity)
     with loop(parts.number) as part, loop(tile.tiling.panels) as panel:
 
         def emit(place: Place) -> None:
             first = (first_pixel(tile.window, place), part * tile.tiling.panels + panel)
-            tile.store_bits(kernel, layer.compared(place, part, panel), first, place.pixels, row)
+            tile.store_bits(bits, layer.compared(place, part, panel), first, place.pixels)
 
         _over_map(layer, emit)
 

@@ -8,12 +8,21 @@ from typing import Protocol
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
-from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, local, splat, spread
+from bnnc.arm.kernels.builder import Expr, View, cast, local, splat, spread
 from bnnc.arm.kernels.parts import Parts
 from bnnc.arm.kernels.rows import Place, border_class, first_pixel
 from bnnc.arm.kernels.tiling import Tiling
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.window import Window
+
+
+@dataclass(frozen=True)
+class Bits:
+    """Where bits of `capacity` channels go, and which are `inverted`: views of a tile's `bits_type`."""
+
+    out: View
+    inverted: View
+    capacity: int
 
 
 class WbTile(Protocol):
@@ -34,14 +43,17 @@ class WbTile(Protocol):
     @property
     def sum_type(self) -> str: ...
 
+    @property
+    def bits_type(self) -> str: ...
+
     def accumulate(self, sums: View, panel: Expr, part: Expr, place: Place) -> None:
         """sums[pixel, channel] += pc(h) over the reach of a place."""
 
     def halved(self, a: Expr, b: Expr) -> Expr:
         """ceil((a + b) / 2) of two registers."""
 
-    def store_bits(self, kernel: Kernel, sums: View, first: tuple[Expr, Expr], pixels: int, row: int) -> None:
-        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on; a pixel takes `row` bits."""
+    def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int) -> None:
+        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on."""
 
 
 @dataclass(frozen=True)

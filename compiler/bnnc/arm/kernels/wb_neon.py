@@ -17,6 +17,7 @@ from bnnc.arm.kernels.builder import Expr, Kernel, View, bits_as, cast, local, l
 from bnnc.arm.kernels.rows import Place
 from bnnc.arm.kernels.tiling import Tiling
 from bnnc.arm.kernels.wb_assembly import PAIR_BYTES, WbLoop, loop_function
+from bnnc.arm.kernels.wb_layer import Bits
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.wb_sums import PixelCounts
 from bnnc.arm.kernels.window import Window
@@ -80,18 +81,23 @@ class NeonTile:
         """ceil((a + b) / 2), the sum in more than 16 bits."""
         return T.call_llvm_pure_intrin("int16x8", "llvm.aarch64.neon.srhadd", a, b)
 
-    def store_bits(self, kernel: Kernel, sums: View, first: tuple[Expr, Expr], pixels: int, row: int) -> None:
-        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on; a pixel takes `row` bits."""
+    @property
+    def bits_type(self) -> str:
+        """The bits of a pixel and a panel."""
+        return f"uint{self.tiling.width}"
+
+    def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int) -> None:
+        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on."""
         groups, width = self.tiling.vectors, self.tiling.width
-        out, (pixel, panel) = kernel.y(f"uint{width}"), first
-        at_once, per_pixel = 16 // groups, row // width
+        (pixel, panel), at_once, per_pixel = first, 16 // groups, bits.capacity // width
+        inverted = T.bind(spread(bits.inverted[panel], at_once))
         for done in range(0, pixels, at_once):
             count = min(at_once, pixels - done)
             registers = range(done * groups, (done + count) * groups)
             octets = _octets([sums.vector(i * CHANNELS, CHANNELS) for i in registers])
-            values = T.bind(octets if groups == 1 else bits_as(f"uint{width}x{at_once}", octets))
+            values = T.bind((octets if groups == 1 else bits_as(f"uint{width}x{at_once}", octets)) ^ inverted)
             for i in range(count):
-                out.put((pixel + done + i) * per_pixel + panel, tirx.Shuffle([values], [i]))
+                bits.out.put((pixel + done + i) * per_pixel + panel, tirx.Shuffle([values], [i]))
 
 
 def neon_map(kernel: Kernel, win: Window, pairing: Pairing, parts: int) -> tuple[View, View]:
