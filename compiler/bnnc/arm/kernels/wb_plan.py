@@ -39,7 +39,7 @@ def wb_plan(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> WbPlan | N
         plans = {_instructions(plan, win): plan for plan in _neon_plans(conv, win, packed)}
         best = min(plans)
         return plans[best] if best < _plain_instructions(words, outputs, win) else None
-    if isa.counts_words:
+    if isa.counts_words and isa.lanes > 1:
         return WbPlan(Pairing(words, 1), tiling(isa, outputs, row_length(win), packed))
     return None
 
