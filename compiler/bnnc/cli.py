@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "Run a network on samples with one executor.",
     "verify": "Compare the executors of a network, bit by bit.",
     "inspect": "Show the layers of a network and how each was lowered.",
+    "bench": "Count and time a network, layer by layer.",
     "plan": "Decide which layers of a network should keep real inputs.",
     "opt": "Print a network's intermediate representation at any stage.",
 }

@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "executors": {
         *("errors", "ir", "frontends", "sim", "passes", "schedule", "arm", "hls", "resources", "targets"),
     },
-    "commands": {"errors", "ir", "sim", "passes", "plan", "report", "executors"},
+    "bench": {"errors", "ir", "sim", "schedule", "arm", "report", "executors", "resources", "targets"},
+    "commands": {"errors", "ir", "sim", "passes", "plan", "report", "executors", "bench"},
 }
 ONLY_IN = {
     "tvm": {"arm"},
@@ -39,8 +40,8 @@ ONLY_IN = {
     "onnxruntime": {"frontends", "passes", "executors"},
     "torch": {"__init__", "nn", "zoo", "exporter"},
     "click": {"cli", "commands"},
-    "matplotlib": {"plan"},
-    "unicorn": {"arm", "executors"},
+    "matplotlib": {"plan", "report"},
+    "unicorn": {"arm", "bench", "executors"},
 }
 
 

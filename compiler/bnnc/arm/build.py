@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bnnc.arm.layout import Layout, lay_out
 from bnnc.arm.project import Golden, Project, object_of, project, write_sources
+from bnnc.arm.sizes import StageSize, stage_sizes
 from bnnc.arm.stored import StoredLayer, store_constants
 from bnnc.arm.toolchain import Toolchain, cross_toolchain, native_toolchain
 from bnnc.errors import BnncError
@@ -37,7 +38,7 @@ class Kernels:
 class Built:
     """What was built. `library` is loaded in-process (host only); `program` is the executable.
 
-    `layers` says how constants are stored, where they are compressed.
+    `layers` says how constants are stored, where they are compressed; `stages` what each kernel takes.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Built:
     arena_bytes: int
     weight_bytes: int
     layers: tuple[StoredLayer, ...] = ()
+    stages: tuple[StageSize, ...] = ()
 
 
 def build(graph: Graph, target: Target, out: Path, golden: Golden, compress: str = "none") -> Built:
@@ -98,11 +100,13 @@ def assemble(
     """Write the sources beside the kernels, compile and link them."""
     files = project(graph, compress)
     stored = store_constants(steps, kernels.constants, kernels.parts, compress)
-    layout = lay_out(graph, steps, plan(steps, kernels.scratch_bytes), stored)
+    memory = plan(steps, kernels.scratch_bytes)
+    layout = lay_out(graph, steps, memory, stored)
     (out / files.kernels).write_bytes(kernels.object_file)
     write_sources(graph, layout, golden, tools, out, files)
     library = _compile_and_link(files, target, tools, out)
-    return replace(_built(files, layout, library), layers=stored.layers)
+    sizes = stage_sizes(steps, memory, kernels.scratch_bytes, kernels.constants)
+    return replace(_built(files, layout, library), layers=stored.layers, stages=sizes)
 
 
 def _compile_and_link(files: Project, target: Target, tools: Toolchain, out: Path) -> str:

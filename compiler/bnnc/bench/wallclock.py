@@ -1,0 +1,63 @@
+"""Wall-clock time of every kernel of a host program, in a process of its own on one core."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bnnc.bench.compiled import Compiled
+from bnnc.errors import BnncError
+from bnnc.ir.op import Array
+from bnnc.schedule.stages import stages
+
+SECONDS = (
+    0.02  # that a measured run lasts at least, by repetition: the clock and its calls are small beside it
+)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Seconds, medians of `runs`: a whole inference, and each of its kernels."""
+
+    whole: float
+    kernels: tuple[float, ...]
+    runs: int
+
+
+def time_kernels(compiled: Compiled, runs: int) -> Timed:
+    """Runs one sample again and again."""
+    arities = [len(stage.inputs) for stage in stages(compiled.graph)]
+    values = {
+        "functions": compiled.functions,
+        "arities": arities,
+        "loads": "layers" in compiled.manifest.details,
+    }
+    codes = compiled.sample().tobytes()
+    with tempfile.TemporaryDirectory(prefix="bnnc-") as folder:
+        program = compiled.link("timed.c.j2", Path(folder), values)
+        once = float(_run(program, codes, 3, 1)[:, 0].min()) / 1e9
+        table = _run(program, codes, runs, max(1, int(SECONDS / once)))
+    whole, *kernels = np.median(table, axis=0) / 1e9
+    return Timed(float(whole), tuple(map(float, kernels)), runs)
+
+
+def _run(program: Path, codes: bytes, runs: int, repetitions: int) -> Array:
+    """Nanoseconds (runs, 1 + kernels)."""
+    command = [str(program), str(runs), str(repetitions)]
+    done = subprocess.run(
+        command, input=codes, capture_output=True, preexec_fn=_stay_on_one_core, check=False
+    )
+    if done.returncode != 0:
+        raise BnncError.at("target host", f"the program that is measured ended with {done.returncode}")
+    return np.array([line.split() for line in done.stdout.splitlines()], np.float64)
+
+
+def _stay_on_one_core() -> None:
+    """The last core that this process may use; the first one tends to serve interrupts."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
