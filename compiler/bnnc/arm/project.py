@@ -24,7 +24,14 @@ from bnnc.schedule.memory import ALIGNMENT
 
 RUNTIME = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_main.c", "bnnc_model.h", "bnnc_npy.c", "bnnc_npy.h")
 # In programs whose weights are compressed.
-DECODER = ("bnnc_panels.c", "bnnc_sparse.c", "bnnc_stream.c", "bnnc_stream.h", "bnnc_weights.c", "bnnc_weights.h")
+DECODER = (
+    "bnnc_panels.c",
+    "bnnc_sparse.c",
+    "bnnc_stream.c",
+    "bnnc_stream.h",
+    "bnnc_weights.c",
+    "bnnc_weights.h",
+)
 
 
 @dataclass(frozen=True)
