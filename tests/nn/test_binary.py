@@ -124,10 +124,10 @@ def test_hybrid_weights_are_centred_and_clamped_in_training_and_evaluation() -> 
 
 
 def test_ternary_weights_and_their_scale() -> None:
-    layer = BinaryLinear(4, 1, weights="ternary", quantize=None)
-    layer.weight.data = torch.tensor([[1.0, -2.0, 0.1, -0.2]])  # 0.7 * mean = 0.5775
-    assert layer.binary_weight().tolist() == [[1, -1, 0, 0]]
-    assert layer.scale().item() == 1.5
+    layer = BinaryLinear(5, 1, weights="ternary", quantize=None)
+    layer.weight.data = torch.tensor([[1.0, -2.0, 0.73, -0.72, 0.55]])  # 0.7 * mean = 0.7
+    assert layer.binary_weight().tolist() == [[1, -1, 1, -1, 0]]
+    assert layer.scale().item() == pytest.approx((1 + 2 + 0.73 + 0.72) / 4)
 
 
 def test_real_inputs_are_quantized_to_the_layers_grid() -> None:

@@ -42,6 +42,7 @@ def test_forward_takes_the_mean_of_the_projection() -> None:
 
 def test_gradients_are_the_papers() -> None:
     conv = layer(2)
+    conv.weight.data.mul_(4)  # products on both sides of 1
     x, g = torch.randn(1, 3, 5, 5), torch.randn(1, 4, 3, 3)
     conv(x).backward(g)
     c, w, size = conv.weight.detach(), conv.projection.detach(), conv.magnitude()

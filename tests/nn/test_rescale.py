@@ -102,6 +102,13 @@ def test_gradient_of_a_frozen_block_is_the_slope_of_its_line() -> None:
     assert x.grad.tolist() == [[0.5, -0.25], [0.0, -0.25]]
 
 
+def test_that_gradient_reaches_to_the_ends_of_the_grid() -> None:
+    rescale = Rescale(1, Quantizer(3, step=1.0), norm=False).eval()  # -4..3, halves up
+    x = torch.tensor([[-4.75], [-4.5], [-4.0], [3.25], [3.5]], requires_grad=True)
+    rescale(x, unit=torch.tensor(0.25)).sum().backward()
+    assert x.grad.flatten().tolist() == [0, 1, 1, 1, 0]
+
+
 @pytest.mark.parametrize("shape", [(6, 3), (6, 3, 4, 5)])
 def test_batch_norm_is_torchs_but_for_rounding(shape: tuple[int, ...]) -> None:
     torch.manual_seed(6)

@@ -19,6 +19,7 @@ def test_pruning_by_deviation_and_by_density() -> None:
     kept = layer.weight.detach().abs() > 0.5 * layer.weight.detach().std()
     layer.prune(0.5)
     assert torch.equal(layer.mask, kept)
+    assert torch.equal(layer.weight != 0, kept)
     layer.prune(density=0.1)
     assert layer.density == pytest.approx(0.1)
     with pytest.raises(ValueError, match="either"):
@@ -50,6 +51,11 @@ def test_k_means_finds_separate_clusters() -> None:
     values = torch.tensor([-3.0, -3.0, 1.0, 1.5, 9.0])
     assert codebook(values, 3).tolist() == [-3, 1.25, 9]
     assert codebook(torch.tensor([2.0]), 3).tolist() == [2, 2, 2]
+
+
+def test_between_two_entries_the_upper_one_is_taken() -> None:
+    table = torch.tensor([-1.0, 1.0, 2.0])
+    assert nearest(torch.tensor([-9.0, -0.1, 0.0, 1.5, 9.0]), table).tolist() == [0, 0, 1, 2, 2]
 
 
 def test_tables_of_the_papers() -> None:
