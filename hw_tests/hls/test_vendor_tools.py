@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.hls.branches import residual_network
 from tests.hls.projects import convolutional_network, dense_network, write_project
 
 from bnnc.ir.elem import TER
@@ -15,7 +16,11 @@ from bnnc.ir.graph import Graph
 
 HOUR = 3600
 PASSED = "every result as expected"
-NETWORKS = {"tfc": dense_network((196, 32, 24, 10), TER), "cnv": convolutional_network()}
+NETWORKS = {
+    "tfc": dense_network((196, 32, 24, 10), TER),
+    "cnv": convolutional_network(),
+    "residual": residual_network(),
+}
 
 
 def tool(*names: str) -> str:

@@ -163,10 +163,11 @@ def tall_residual() -> Graph:
 
 
 def wrapping_sums() -> Graph:
-    """Sums that leave 32 bits."""
+    """Sums that leave 32 bits, and what stands for a channel of them."""
     rng = np.random.default_rng(29)
     x: Op = rescale(rng, Reshape("flat", encoder(rng, Input("x", (40,)), "u8"), (1, 1, 40)), "wide", I16, 60)
-    return packed("wrapping", conv(rng, x, "conv", 5, (1, 1), I16))
+    x = sign(rng, conv(rng, x, "conv", 40, (1, 1), I16), "sign", 2**30)
+    return packed("wrapping", x)
 
 
 BRANCHES = (
