@@ -11,23 +11,39 @@ from typing import Literal
 from bnnc.errors import BnncError
 
 Kind = Literal["arm", "host"]
-_ARM_TRIPLE = "aarch64-linux-musl"
+_AARCH64, _ARMV7 = "aarch64-linux-musl", "armv7-linux-musleabihf"
+_RISCV64, _CORTEX_M = "riscv64-linux-musl", "thumbv7em-none-eabi"
 _DEFAULTS: dict[Kind, str] = {"arm": "cortex-a72", "host": "native"}
 
 
 @dataclass(frozen=True)
 class Target:
-    """A processor: `cpu` and `features` are LLVM's names (`-mcpu`, `-mattr`)."""
+    """A processor: `cpu` and `features` are LLVM's names (`-mcpu`, `-mattr`), `abi` that of its calls."""
 
     name: str
     kind: Kind
     triple: str
     cpu: str
     features: tuple[str, ...] = ()
+    abi: str = ""
 
     @property
     def is_aarch64(self) -> bool:
         return self.triple.startswith(("aarch64", "arm64"))
+
+    @property
+    def is_armv7(self) -> bool:
+        """An application processor with NEON, in 32-bit state."""
+        return self.triple == _ARMV7
+
+    @property
+    def is_riscv64(self) -> bool:
+        return self.triple == _RISCV64
+
+    @property
+    def is_freestanding(self) -> bool:
+        """A microcontroller: no operating system and no C library."""
+        return self.triple == _CORTEX_M
 
 
 # x86 levels of the System V ABI, each with the CPU flags (Linux's names) that it adds to the one before.
@@ -43,10 +59,24 @@ _X86_TARGETS = {
     "x86-64-v4": ("x86-64-v4", ("-prefer-256-bit",)),
     "x86-64-v4-vpopcntdq": ("x86-64-v4", ("-prefer-256-bit", "+avx512vpopcntdq")),
 }
-# Kernels are written for 128-bit registers, of which this core has four units. SVE would only serve loops at
-# the edges, and an emulator has to be told to run it.
-_ARM_FEATURES = {"neoverse-v1": ("-sve",)}
-_ARM_CPUS = ("cortex-a53", "cortex-a55", "cortex-a72", "cortex-a76", "neoverse-n1", "neoverse-v1", "generic")
+_RV64GC = ("+m", "+a", "+f", "+d", "+c")
+# Triple, LLVM's name, features and ABI. Kernels are written for the 128-bit registers of AArch64, of which
+# neoverse-v1 has four units. SVE would only serve loops at the edges, and emulators have to be told to run it.
+_ARM_TARGETS: dict[str, tuple[str, str, tuple[str, ...], str]] = {
+    "cortex-a53": (_AARCH64, "cortex-a53", (), ""),
+    "cortex-a55": (_AARCH64, "cortex-a55", (), ""),
+    "cortex-a72": (_AARCH64, "cortex-a72", (), ""),
+    "cortex-a76": (_AARCH64, "cortex-a76", (), ""),
+    "cortex-x1": (_AARCH64, "cortex-x1", (), ""),
+    "neoverse-n1": (_AARCH64, "neoverse-n1", (), ""),
+    "neoverse-v1": (_AARCH64, "neoverse-v1", ("-sve",), ""),
+    "generic": (_AARCH64, "generic", (), ""),
+    "cortex-a7": (_ARMV7, "cortex-a7", ("+neon",), "hard"),
+    "cortex-m4": (_CORTEX_M, "cortex-m4", (), "soft"),
+    "cortex-m7": (_CORTEX_M, "cortex-m7", (), "soft"),
+    "rv64gc": (_RISCV64, "generic-rv64", _RV64GC, "lp64d"),
+    "rv64gc-zbb": (_RISCV64, "generic-rv64", (*_RV64GC, "+zbb"), "lp64d"),
+}
 
 
 def target(kind: Kind, cpu: str | None = None) -> Target:
@@ -56,7 +86,8 @@ def target(kind: Kind, cpu: str | None = None) -> Target:
         known = ", ".join(cpu_names(kind))
         raise BnncError.at(f"target {kind}", f"unknown CPU {name!r}", f"known are {known}")
     if kind == "arm":
-        return Target(name, kind, _ARM_TRIPLE, name, _ARM_FEATURES.get(name, ()))
+        triple, llvm_cpu, features, abi = _ARM_TARGETS[name]
+        return Target(name, kind, triple, llvm_cpu, features, abi)
     resolved = _native_cpu() if name == "native" else name
     if resolved not in _X86_TARGETS:
         return Target(resolved, kind, _host_triple("aarch64"), resolved)
@@ -66,7 +97,7 @@ def target(kind: Kind, cpu: str | None = None) -> Target:
 
 def cpu_names(kind: Kind) -> tuple[str, ...]:
     """The CPU names that `target` knows."""
-    return _ARM_CPUS if kind == "arm" else ("native", *_X86_TARGETS)
+    return tuple(_ARM_TARGETS) if kind == "arm" else ("native", *_X86_TARGETS)
 
 
 def x86_level(flags: Iterable[str]) -> str:

@@ -19,13 +19,14 @@ from bnnc.ir.edge_ops import EncodeInput, Input
 from bnnc.ir.elem import B1_PM, Elem
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import Pack
+from bnnc.resources import resource
 from bnnc.schedule.stages import Stage
 from bnnc.sim.simulator import evaluate
 from bnnc.targets import Target
 
 GUARD = 256  # bytes behind every buffer that have to stay as they are
 FILL = 0xA5
-_BASE, _STACK = 0x4000_0000, 0x7000_0000
+_BASE = 0x4000_0000
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def run_cases(cases: Sequence[Case], target: Target) -> list[Array]:
     """The result of every case, all of them compiled into one object."""
     stages = [replace(case.stage, name=f"s{i:02d}") for i, case in enumerate(cases)]
     compiled = compile_stages(stages, target)
-    machine = HostMachine(compiled) if target.kind == "host" else ArmMachine(compiled)
+    machine = HostMachine(compiled) if target.kind == "host" else ArmMachine(compiled, target)
     return [machine.run(f, case) for f, case in zip(compiled.functions, cases, strict=True)]
 
 
@@ -104,29 +105,24 @@ def load_library(compiled: CompiledStages) -> ctypes.CDLL:
 class ArmMachine:
     """An emulated core."""
 
-    def __init__(self, compiled: CompiledStages) -> None:
+    def __init__(self, compiled: CompiledStages, target: Target) -> None:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "stages.o").write_bytes(compiled.object_file)
-            (Path(folder) / "main.c").write_text("int main(void) { return 0; }\n")
-            tools = cross_toolchain("aarch64-linux-musl")
-            command = [*tools.cc, "-static", "-Wl,--no-gc-sections", "-o", "stages.elf", "main.c", "stages.o"]
-            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+            sources = ["main.c"]
+            (Path(folder) / "main.c").write_text("int _start(void) { return 0; }\n")
+            if target.is_freestanding:
+                sources.append(str(resource("bnnc.runtime", "bnnc_memory.c")))
+            else:
+                (Path(folder) / "main.c").write_text("int main(void) { return 0; }\n")
+            tools = cross_toolchain(target.triple)
+            command = [*tools.cc, *tools.ldflags, "-O2", "-Wl,--no-gc-sections", "-o", "stages.elf", *sources]
+            subprocess.run([*command, "stages.o"], cwd=folder, check=True, capture_output=True)
             self._core = Core(load_image(Path(folder) / "stages.elf"))
             self._functions = _symbols(Path(folder) / "stages.elf")
         self._core.uc.mem_map(_BASE, 1 << 24)
 
     def run(self, function: StageFunction, case: Case) -> Array:
-        from unicorn.arm64_const import (
-            UC_ARM64_REG_SP,
-            UC_ARM64_REG_X0,
-            UC_ARM64_REG_X1,
-            UC_ARM64_REG_X2,
-            UC_ARM64_REG_X3,
-            UC_ARM64_REG_X4,
-            UC_ARM64_REG_X30,
-        )
-
-        wanted, uc, n = case.wanted, self._core.uc, len(case.inputs)
+        wanted, n = case.wanted, len(case.inputs)
         inputs = [np.ascontiguousarray(x).tobytes() for x in case.inputs]
         sizes = [*map(len, inputs), wanted.nbytes, function.scratch_bytes, len(function.constants)]
         starts = [_BASE]
@@ -135,12 +131,7 @@ class ArmMachine:
         self._core.write(_BASE, bytes([FILL]) * (starts[-1] - _BASE))
         for start, data in zip((*starts[:n], starts[n + 2]), (*inputs, function.constants), strict=True):
             self._core.write(start, data)
-        registers = (UC_ARM64_REG_X0, UC_ARM64_REG_X1, UC_ARM64_REG_X2, UC_ARM64_REG_X3, UC_ARM64_REG_X4)
-        for register, start in zip(registers, starts[:-1], strict=False):
-            uc.reg_write(register, start)
-        uc.reg_write(UC_ARM64_REG_SP, _STACK - 4096)
-        uc.reg_write(UC_ARM64_REG_X30, _STACK - 64)
-        uc.emu_start(self._functions[function.name], _STACK - 64)
+        self._core.call(self._functions[function.name], *starts[:-1])
         for start, size in zip(starts, sizes, strict=False):
             assert self._core.read(start + size, GUARD) == bytes([FILL]) * GUARD, (
                 f"{function.name} wrote past"

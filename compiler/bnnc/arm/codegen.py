@@ -74,4 +74,8 @@ def _llvm_options(target: Target) -> dict[str, object]:
     options: dict[str, object] = {"kind": "llvm", "mtriple": target.triple, "mcpu": target.cpu}
     if target.features:
         options["mattr"] = list(target.features)
+    if target.is_freestanding:
+        options["vector-width"] = 32  # there are none; TVM asks to be told
+    if target.abi:
+        options["mabi" if target.is_riscv64 else "mfloat-abi"] = target.abi
     return options

@@ -57,8 +57,8 @@ def _fill_stack(core: Core, image: Image, arguments: Sequence[str]) -> int:
         texts += argument.encode() + b"\0"
     base = (STACK_TOP - PAGE - len(texts)) & -16
     core.write(base, bytes(texts))
-    table, count = image.headers
-    auxiliary = {_PHDR: table, _PHENT: 56, _PHNUM: count, _PAGESZ: PAGE, _RANDOM: base}
+    table, size, count = image.headers
+    auxiliary = {_PHDR: table, _PHENT: size, _PHNUM: count, _PAGESZ: PAGE, _RANDOM: base}
     words = [len(addresses), *(base + a for a in addresses), 0, 0]
     words += [word for pair in auxiliary.items() for word in pair] + [0, 0]
     pointer = (base - 8 * len(words)) & -16

@@ -49,19 +49,47 @@ class Toolchain:
             raise BnncError.at(str(folder), what)
 
 
+@dataclass(frozen=True)
+class _Cross:
+    """How compilers for a triple are called: zig, and the prefix of GNU's."""
+
+    system: str
+    zig: tuple[str, ...]
+    prefix: str
+    ldflags: tuple[str, ...] = ("-static",)
+    gnu_flags: tuple[str, ...] = ()
+
+
+# Nothing of a C library, and no float registers, which firmware may not have turned on.
+_BARE = ("-ffreestanding", "-fno-builtin", "-fno-stack-protector")
+_CROSS = {
+    "aarch64-linux-musl": _Cross("aarch64 Linux", ("-target", "aarch64-linux-musl"), "aarch64-linux-gnu-"),
+    "armv7-linux-musleabihf": _Cross(
+        "armv7 Linux", ("-target", "arm-linux-musleabihf"), "arm-linux-gnueabihf-", gnu_flags=("-marm",)
+    ),
+    "riscv64-linux-musl": _Cross("riscv64 Linux", ("-target", "riscv64-linux-musl"), "riscv64-linux-gnu-"),
+    "thumbv7em-none-eabi": _Cross(
+        "Cortex-M",
+        ("-target", "thumb-freestanding-eabi", "-mcpu=cortex_m4", *_BARE),
+        "arm-none-eabi-",
+        ("-static", "-nostdlib"),
+        ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", *_BARE),
+    ),
+}
+
+
 def cross_toolchain(triple: str) -> Toolchain:
-    """For static programs on Linux and the CPU of `triple`: zig with its own libc, else a GNU compiler."""
-    cpu = triple.split("-")[0]
+    """For static programs of `triple`: zig with its own libc, else a GNU compiler."""
+    cross = _CROSS[triple]
     zig = _zig()
     if zig is not None:
-        return _zig_toolchain(zig, ("-target", f"{cpu}-linux-musl"), ("-static",))
-    prefix = f"{cpu}-linux-gnu-"
-    cc, ar = shutil.which(f"{prefix}gcc"), shutil.which(f"{prefix}ar")
+        return _zig_toolchain(zig, cross.zig, cross.ldflags)
+    cc, ar = shutil.which(f"{cross.prefix}gcc"), shutil.which(f"{cross.prefix}ar")
     if cc is None or ar is None:
-        raise BnncError.at(
-            "", f"no C compiler for {cpu} Linux", f"install one: pip install ziglang (or {prefix}gcc)"
-        )
-    return Toolchain((cc,), (ar,), f"{prefix}gcc", f"{prefix}ar", ("-static",))
+        remedy = f"install one: pip install ziglang (or {cross.prefix}gcc)"
+        raise BnncError.at("", f"no C compiler for {cross.system}", remedy)
+    shown = " ".join((f"{cross.prefix}gcc", *cross.gnu_flags))
+    return Toolchain((cc, *cross.gnu_flags), (ar,), shown, f"{cross.prefix}ar", cross.ldflags)
 
 
 def native_toolchain() -> Toolchain:

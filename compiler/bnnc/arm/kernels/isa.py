@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tvm.script.ir_builder import tirx as T
 
-from bnnc.arm.kernels.builder import Expr, bits_as, splat
+from bnnc.arm.kernels.builder import Expr, bits_as, splat, vector_type
 from bnnc.targets import Target
 
 MAX_BYTE_STEPS = 31  # a byte counts at most 8 bits a step: 31 * 8 < 256
@@ -17,13 +17,15 @@ class Isa:
     """`vector_bytes` a register; `accumulators` registers that a tile may hold for its results.
 
     Where `counts_words`, the unit counts the bits of 32-bit lanes; elsewhere of bytes, and counts have to
-    be widened after `MAX_BYTE_STEPS` steps.
+    be widened after `MAX_BYTE_STEPS` steps. `is_neon` is AArch64's; `pairwise` is LLVM's name for what adds
+    neighbours in lanes twice as wide, where there is one. A processor without vectors has one lane.
     """
 
     vector_bytes: int
     accumulators: int
     counts_words: bool
     is_neon: bool
+    pairwise: str = ""
 
     @property
     def lanes(self) -> int:
@@ -43,14 +45,22 @@ class Isa:
     def widen(self, counts: Expr) -> Expr:
         """int32 counts of each 32-bit lane."""
         if self.counts_words:
-            return bits_as(f"int32x{self.lanes}", counts)
-        return _pairwise(counts, self.lanes) if self.is_neon else _sum_of_bytes(counts, self.lanes)
+            return bits_as(vector_type("int32", self.lanes), counts)
+        return (
+            _pairwise(self.pairwise, counts, self.lanes)
+            if self.pairwise
+            else _sum_of_bytes(counts, self.lanes)
+        )
 
 
 def isa(target: Target) -> Isa:
     """The vector unit of a target."""
     if target.is_aarch64:
-        return Isa(16, 16, False, True)
+        return Isa(16, 16, False, True, "llvm.aarch64.neon.uaddlp")
+    if target.is_armv7:
+        return Isa(16, 8, False, False, "llvm.arm.neon.vpaddlu")
+    if target.is_riscv64 or target.is_freestanding:
+        return Isa(4, 8, True, False)
     if "+avx512vpopcntdq" in target.features:
         return Isa(64, 24, True, False)
     match target.cpu:
@@ -62,9 +72,9 @@ def isa(target: Target) -> Isa:
             return Isa(16, 8, False, False)
 
 
-def _pairwise(counts: Expr, lanes: int) -> Expr:
-    halves = T.call_llvm_pure_intrin(f"int16x{2 * lanes}", "llvm.aarch64.neon.uaddlp", counts)
-    return T.call_llvm_pure_intrin(f"int32x{lanes}", "llvm.aarch64.neon.uaddlp", halves)
+def _pairwise(name: str, counts: Expr, lanes: int) -> Expr:
+    halves = T.call_llvm_pure_intrin(f"int16x{2 * lanes}", name, counts)
+    return T.call_llvm_pure_intrin(f"int32x{lanes}", name, halves)
 
 
 def _sum_of_bytes(counts: Expr, lanes: int) -> Expr:

@@ -36,7 +36,8 @@ def tiling(isa: Isa, channels: int, row: int, packed: bool, narrow: bool = False
     Where the result is `packed`, the panels fill its words exactly and their borders fall on bytes. Weights
     of less than 32 bits are `narrow`: they are only loaded well in vectors of 2^n.
     """
-    lanes, most = isa.lanes, MAX_VECTORS if row > 1 else 2 * MAX_VECTORS
+    # Panels of packed results are at least a byte wide.
+    lanes, most = isa.lanes, MAX_VECTORS if row > 1 and isa.lanes > 1 else 2 * MAX_VECTORS
     needed = -(-channels // lanes)
     sizes = [n for n in range(1, most + 1) if not narrow or n & (n - 1) == 0]
     if packed:
