@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
@@ -37,7 +40,8 @@ def to_onnx(module: nn.Module, example_input: Tensor, name: str = "network") -> 
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
-        return convert(_program(module, example_input), name)
+        with _torch_to_itself():
+            return convert(_program(module, example_input), name)
     finally:
         for part, training in modes.items():
             part.training = training
@@ -55,10 +59,18 @@ def _program(module: nn.Module, example_input: Tensor) -> ExportedProgram:
         raise BnncError.at("torch.export", what, "write forward() without decisions on values") from error
 
 
+@contextmanager
+def _torch_to_itself() -> Iterator[None]:
+    """Without the warnings that torch gives about its own code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
 def from_pt2(path: str | PathLike[str]) -> ModelProto:
     """The ONNX model of a program saved by `torch.export.save`; BnncError names the file."""
     file = Path(path)
-    with errors_within(file):
+    with errors_within(file), _torch_to_itself():
         return convert(_loaded(file), file.name.removesuffix(".pt2"))
 
 
