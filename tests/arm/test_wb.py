@@ -86,7 +86,7 @@ def test_geometry_in_an_emulated_core() -> None:
 
 @pytest.mark.skipif(not HAS_HOST_KERNEL, reason="this CPU has no AVX-512 VPOPCNTDQ")
 def test_geometry_on_this_cpu() -> None:
-    assert sum(planned(case, HOST) is not None for case in GEOMETRY + ODD_LAYERS) > 30
+    assert sum(planned(case, HOST) is not None for case in GEOMETRY + ODD_LAYERS) > 10
     compare(GEOMETRY + ODD_LAYERS, HOST)
 
 
@@ -123,7 +123,7 @@ def test_groups_have_pairs_of_their_own() -> None:
 def test_instructions_of_a_layer(size: int, channels: int) -> None:
     case = cases.binary_layer((size, size), channels)
     compiled = compile_stages([replace(case.stage, name="layer")], A76)
-    machine = ArmMachine(compiled)
+    machine = ArmMachine(compiled, A76)
     counter = InstructionCounter(machine._core)
     assert np.array_equal(machine.run(compiled.functions[0], case), case.wanted)
     assert counter.take() <= cases.FIGURES[size, channels]

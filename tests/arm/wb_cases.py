@@ -10,8 +10,8 @@ from tests.arm.kernel_cases import Conv
 from tests.arm.kernel_runner import Case
 
 from bnnc.arm.kernels.tiling import Tiling
-from bnnc.arm.kernels.wb_assembly import WbLoop
 from bnnc.arm.kernels.wb_neon import CHANNELS, weight_registers
+from bnnc.arm.kernels.wb_neon_loop import NeonLoop
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.wb_plan import REGISTERS, WbPlan
 from bnnc.ir.elem import B1_PM, TER
@@ -73,6 +73,6 @@ def tiles(conv: XnorConv2d) -> Iterator[WbPlan]:
         for groups in (n for n in (1, 2, 4) if outputs % (n * CHANNELS) == 0):
             for pixels in (1, 3, 8, 17):
                 plan = Pairing(words, half)
-                loop = WbLoop(pixels, groups, weight_registers(plan), 0)
-                if loop.n_registers <= REGISTERS:
+                loop = NeonLoop(pixels, groups, weight_registers(plan), 0)
+                if loop.n_sums + len(loop.others) <= REGISTERS:
                     yield WbPlan(plan, Tiling(CHANNELS, groups, outputs // (groups * CHANNELS), pixels))

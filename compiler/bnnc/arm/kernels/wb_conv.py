@@ -14,10 +14,11 @@ from bnnc.arm.kernels.parts import Parts, cleared_strip
 from bnnc.arm.kernels.rows import Place, first_pixel, over_map
 from bnnc.arm.kernels.wb_avx512 import Avx512Tile, avx512_map, avx512_weights
 from bnnc.arm.kernels.wb_cuts import Cuts, single_cuts
-from bnnc.arm.kernels.wb_layer import Bits, WbLayer, WbTile
+from bnnc.arm.kernels.wb_layer import WbLayer
 from bnnc.arm.kernels.wb_neon import NeonTile, neon_map, neon_weights
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.wb_plan import WbPlan, wb_plan
+from bnnc.arm.kernels.wb_tile import Bits, WbTile
 from bnnc.arm.kernels.window import Window, window
 from bnnc.ir.op import Array, Op, packed_of
 from bnnc.ir.packed_ops import XnorConv2d
@@ -106,7 +107,7 @@ def _tile(kernel: Kernel, isa: Isa, conv: XnorConv2d, plan: WbPlan, parts: Parts
         map_, own = neon_map(kernel, win, plan.pairing, parts.number)
         panels = kernel.constant(neon_weights(plan.pairing, plan.tiling, weights))
         return NeonTile(plan.tiling, win, plan.pairing, parts.number, panels, map_, own)
-    map_, own = avx512_map(kernel, isa.lanes, win, plan.pairing, parts.number)
+    map_, own = avx512_map(kernel, win, plan.pairing, parts.number)
     panels = kernel.constant(avx512_weights(plan.tiling, plan.pairing, weights))
     return Avx512Tile(plan.tiling, win, plan.pairing, parts.number, panels, map_, own)
 

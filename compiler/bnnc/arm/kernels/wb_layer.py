@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
@@ -11,49 +10,7 @@ from tvm.script.ir_builder import tirx as T
 from bnnc.arm.kernels.builder import Expr, View, cast, local, splat, spread
 from bnnc.arm.kernels.parts import Parts
 from bnnc.arm.kernels.rows import Place, border_class, first_pixel
-from bnnc.arm.kernels.tiling import Tiling
-from bnnc.arm.kernels.wb_pairing import Pairing
-from bnnc.arm.kernels.window import Window
-
-
-@dataclass(frozen=True)
-class Bits:
-    """Where bits of `capacity` channels go, and which are `inverted`: views of a tile's `bits_type`."""
-
-    out: View
-    inverted: View
-    capacity: int
-
-
-class WbTile(Protocol):
-    """The register tile of an instruction set; `own` are the negative counts of B of every window."""
-
-    @property
-    def tiling(self) -> Tiling: ...
-
-    @property
-    def window(self) -> Window: ...
-
-    @property
-    def pairing(self) -> Pairing: ...
-
-    @property
-    def own(self) -> View: ...
-
-    @property
-    def sum_type(self) -> str: ...
-
-    @property
-    def bits_type(self) -> str: ...
-
-    def accumulate(self, sums: View, panel: Expr, part: Expr, place: Place) -> None:
-        """sums[pixel, channel] += pc(h) over the reach of a place."""
-
-    def halved(self, a: Expr, b: Expr) -> Expr:
-        """ceil((a + b) / 2) of two registers."""
-
-    def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int) -> None:
-        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on."""
+from bnnc.arm.kernels.wb_tile import WbTile
 
 
 @dataclass(frozen=True)

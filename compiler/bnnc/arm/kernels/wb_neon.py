@@ -14,12 +14,12 @@ from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
 from bnnc.arm.kernels.builder import Expr, Kernel, View, bits_as, cast, local, loop, splat, spread
-from bnnc.arm.kernels.rows import Place
 from bnnc.arm.kernels.tiling import Tiling
-from bnnc.arm.kernels.wb_assembly import PAIR_BYTES, WbLoop, loop_function
-from bnnc.arm.kernels.wb_layer import Bits
+from bnnc.arm.kernels.wb_assembly import AssemblyLoop
+from bnnc.arm.kernels.wb_neon_loop import NeonLoop
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.wb_sums import PixelCounts
+from bnnc.arm.kernels.wb_tile import Bits, WbTile
 from bnnc.arm.kernels.window import Window
 from bnnc.ir.op import Array
 
@@ -29,65 +29,28 @@ _WORDS = 4  # of a register
 
 
 @dataclass(frozen=True)
-class NeonTile:
-    """Where a tile finds its operands.
-
-    `weights` uint8 (panels, kh, kw, pairs, registers, 2, 16); `map` uint32 (H, W, parts, pairs, 2, 4): X and
-    B; `own` int16 (parts, OH * OW): the negative counts of B over the window of every pixel.
-    """
-
-    tiling: Tiling
-    window: Window
-    pairing: Pairing
-    parts: int
-    weights: View
-    map: View
-    own: View
-    sum_type: str = SUM
-
-    def accumulate(self, sums: View, panel: Expr, part: Expr, place: Place) -> None:
-        """sums[pixel, channel] += pc(h) over the reach of a place; int16, one register for 8 channels."""
-        reach, (u0, u1), (v0, v1) = place.reach, place.reach.rows, place.reach.columns
-        with loop(u1, u0) as u:
-            if self.parts == 1 and self.window.columns.dilation == 1:
-                # Taps side by side are one long tap.
-                self._run(sums, panel, part, place, (u, v0), (v1 - v0) * reach.words)
-            else:
-                with loop(v1, v0) as v:
-                    self._run(sums, panel, part, place, (u, v), reach.words)
-
-    def _run(
-        self, sums: View, panel: Expr, part: Expr, place: Place, tap: tuple[Expr, Expr], n_pairs: Expr
-    ) -> None:
-        """So many pairs from a tap on."""
-        (u, v), reach = tap, place.reach
-        rows, columns = self.window.rows, self.window.columns
-        pairs, groups = self.pairing.pairs, self.tiling.vectors
-        steps = WbLoop(place.pixels, groups, weight_registers(self.pairing), self._pixel_bytes)
-        pixel = rows.source(place.oy, u) * columns.size + columns.source(place.ox, v)
-        at = panel * (self.window.taps * pairs) + (u * reach.kernel[1] + v) * reach.words
-        weights = self.weights.at(at * (groups * steps.weights * PAIR_BYTES))
-        map_ = self.map.at((pixel * self.parts + part) * (pairs * 2 * _WORDS))
-        with T.attr(tirx.const(0, "int32"), "pragma_import_llvm", loop_function(steps)):
-            pointers = [tirx.address_of(view[0]) for view in (sums, map_, weights)]
-            T.evaluate(tirx.call_extern("void", steps.name, *pointers, cast("int64", n_pairs)))
+class NeonTile(WbTile):
+    """Counts of 16 bits. `weights` uint32 (.., 2, 4); `map` uint32 (.., 2, 4); `own` int16."""
 
     @property
-    def _pixel_bytes(self) -> int:
-        """From one pixel of a tile to the next."""
-        return self.window.columns.stride * self.parts * self.pairing.pairs * PAIR_BYTES
-
-    def halved(self, a: Expr, b: Expr) -> Expr:
-        """ceil((a + b) / 2), the sum in more than 16 bits."""
-        return T.call_llvm_pure_intrin("int16x8", "llvm.aarch64.neon.srhadd", a, b)
+    def sum_type(self) -> str:
+        return SUM
 
     @property
     def bits_type(self) -> str:
-        """The bits of a pixel and a panel."""
         return f"uint{self.tiling.width}"
 
+    @property
+    def pair_words(self) -> int:
+        return 2 * _WORDS
+
+    def steps(self, pixels: int, pixel_bytes: int) -> AssemblyLoop:
+        return NeonLoop(pixels, self.tiling.vectors, weight_registers(self.pairing), pixel_bytes)
+
+    def halved(self, a: Expr, b: Expr) -> Expr:
+        return T.call_llvm_pure_intrin("int16x8", "llvm.aarch64.neon.srhadd", a, b)
+
     def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int) -> None:
-        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on."""
         groups, width = self.tiling.vectors, self.tiling.width
         (pixel, panel), at_once, per_pixel = first, 16 // groups, bits.capacity // width
         inverted = T.bind(spread(bits.inverted[panel], at_once))
@@ -118,13 +81,13 @@ def neon_map(kernel: Kernel, win: Window, pairing: Pairing, parts: int) -> tuple
 
 
 def neon_weights(pairing: Pairing, tiling: Tiling, weights: Array) -> Array:
-    """uint32 (capacity, kh, kw, words) to uint8 (panels, kh, kw, pairs, registers, 2, 16)."""
+    """uint32 (capacity, kh, kw, words) to (panels, kh, kw, pairs, registers, 2, 4)."""
     pairs = pairing.weights(weights)  # capacity, kh, kw, pairs, 2, half
     per_register = _WORDS // pairing.half
     split = pairs.reshape(-1, tiling.width // per_register, per_register, *pairs.shape[1:])
     # panels, registers, channels of one, kh, kw, pairs, 2, half
     moved = np.ascontiguousarray(split.transpose(0, 3, 4, 5, 1, 6, 2, 7))
-    return moved.view(np.uint8).reshape(*moved.shape[:6], 16)
+    return moved.reshape(*moved.shape[:6], _WORDS)
 
 
 def weight_registers(pairing: Pairing) -> int:
