@@ -18,22 +18,26 @@ from bnnc.ir.op import Array
 if TYPE_CHECKING:
     from unicorn import Uc
 
-POINTER = 8
-BEFORE_LOAD = 16 + 3 * POINTER  # of the table in counted.c: the magic, run, codes, raw
+BUFFERS = 3  # pointers between the magic and the others in the table of counted.c: run, codes, raw
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The blocks that one kernel executed, in their order: `blocks` are addresses, `sizes` their bytes."""
+    """What one kernel executed: addresses of blocks in their order; `lengths` are their instructions."""
 
     blocks: Array
-    sizes: dict[int, int]
+    lengths: dict[int, int]
+
+    @property
+    def executions(self) -> dict[int, int]:
+        """How often each block was executed."""
+        starts, counts = np.unique(self.blocks, return_counts=True)
+        return dict(zip(starts.tolist(), counts.tolist(), strict=True))
 
     @property
     def instructions(self) -> int:
         """How many were executed."""
-        starts, counts = np.unique(self.blocks, return_counts=True)
-        return sum(self.sizes[int(a)] // 4 * int(n) for a, n in zip(starts, counts, strict=True))
+        return sum(self.lengths[block] * count for block, count in self.executions.items())
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,7 @@ class Counted:
 
 def count(compiled: Compiled) -> Counted:
     """Runs one sample through the network; what loading takes does not count."""
-    values: dict[str, object] = {
-        "functions": compiled.functions,
-        "loads": "layers" in compiled.manifest.details,
-    }
-    with tempfile.TemporaryDirectory(prefix="bnnc-") as folder:
-        core = Core(load_image(compiled.link("counted.c.j2", Path(folder), values)))
+    core = _core(compiled)
     load, *kernels = _table(core, len(compiled.functions))
     assert core.call(load) == 0, "the weights are damaged"
     core.write(core.model().codes, compiled.sample().tobytes())
@@ -62,13 +61,24 @@ def count(compiled: Compiled) -> Counted:
     return tracer.result()
 
 
+def _core(compiled: Compiled) -> Core:
+    values: dict[str, object] = {
+        "functions": compiled.functions,
+        "loads": "layers" in compiled.manifest.details,
+        "entry": "_start" if compiled.processor.is_freestanding else "main",
+    }
+    with tempfile.TemporaryDirectory(prefix="bnnc-") as folder:
+        return Core(load_image(compiled.link("counted.c.j2", Path(folder), values)))
+
+
 def _table(core: Core, n_kernels: int) -> tuple[int, ...]:
     """Addresses of the function that loads the weights, and of the kernels."""
+    before, words = (f"<{n}{core.machine.word}" for n in (BUFFERS, 1 + n_kernels))
     for address, data, _ in core.image.segments:
         at = data.find(MAGIC)
         if at >= 0:
-            memory = core.read(address + at + BEFORE_LOAD, POINTER * (1 + n_kernels))
-            return struct.unpack(f"<{1 + n_kernels}Q", memory)
+            start = address + at + len(MAGIC) + struct.calcsize(before)
+            return struct.unpack(words, core.read(start, struct.calcsize(words)))
     raise AssertionError("the program has no table")
 
 
@@ -79,7 +89,8 @@ class _Tracer:
         from unicorn import UC_HOOK_BLOCK
 
         self._core = core
-        self._number = {address: number for number, address in enumerate(kernels)}
+        # The lowest bit of a function's address says Thumb.
+        self._number = {address & -2: number for number, address in enumerate(kernels)}
         self._traces = [array("Q") for _ in (*kernels, "outside of them")]
         self._sizes: dict[int, int] = {}
         self._current = self._traces[-1]
@@ -96,6 +107,7 @@ class _Tracer:
         self._end = address + n_bytes
 
     def result(self) -> Counted:
-        traces = [Trace(np.array(blocks, np.uint64), self._sizes) for blocks in self._traces]
         code = {address: self._core.read(address, size) for address, size in self._sizes.items()}
+        lengths = {address: self._core.machine.instructions(memory) for address, memory in code.items()}
+        traces = [Trace(np.array(blocks, np.uint64), lengths) for blocks in self._traces]
         return Counted(sum(t.instructions for t in traces), tuple(traces[:-1]), code)

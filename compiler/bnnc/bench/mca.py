@@ -20,6 +20,7 @@ CORES = {
     "cortex-a76": "neoverse-n1",
     "cortex-x1": "neoverse-v1",
 }
+LOOPED = 100  # iterations of an inner loop
 WINDOWS, WINDOW = 8, 2000  # of a kernel, and instructions in each: what fills and drains the core is small
 _TRIPLE = "aarch64-linux-musl"
 METHOD = (
@@ -67,14 +68,15 @@ class Tools:
 
 @dataclass(frozen=True)
 class Loop:
-    """The blocks of a kernel that follow themselves and hold most of its instructions, the inner loops.
+    """The innermost loop in which a kernel executes most: its instructions, and how often they are.
 
-    `instructions` and `cycles` are all that are spent in them, `body` is the length of the most frequent one.
+    `cycles` are those of an iteration among many; `share` is the part of the kernel's instructions.
     """
 
-    body: int
-    instructions: int
+    text: tuple[str, ...]
+    iterations: int
     cycles: float
+    share: float
 
 
 def find_tools() -> Tools | None:
@@ -114,7 +116,7 @@ def _spread(trace: Trace, listing: Mapping[int, list[str]], tools: Tools, cpu: s
 
 def _windows(trace: Trace, listing: Mapping[int, list[str]]) -> Iterable[list[str]]:
     """Everything of a short kernel; else WINDOWS pieces."""
-    lengths = np.array([trace.sizes[int(block)] // 4 for block in trace.blocks])
+    lengths = np.array([trace.lengths[int(block)] for block in trace.blocks])
     ends = np.cumsum(lengths)
     total = int(ends[-1])
     if total <= WINDOWS * WINDOW:
@@ -127,20 +129,34 @@ def _windows(trace: Trace, listing: Mapping[int, list[str]]) -> Iterable[list[st
 
 
 def _inner_loop(trace: Trace, listing: Mapping[int, list[str]], tools: Tools, cpu: str) -> Loop | None:
-    """Blocks that jump to themselves at least three times of four."""
-    blocks = trace.blocks
-    executed = dict(zip(*(column.tolist() for column in np.unique(blocks, return_counts=True)), strict=True))
-    again = np.unique(blocks[1:][blocks[1:] == blocks[:-1]], return_counts=True)
-    loops = [
-        a for a, n in zip(*(column.tolist() for column in again), strict=True) if 4 * n >= 3 * executed[a]
-    ]
+    known = {block + 4 * i: line for block, lines in listing.items() for i, line in enumerate(lines)}
+    executed = _executions(trace)
+    loops = [loop for loop in _innermost(trace) if all(address in executed for address in loop)]
     if not loops:
         return None
-    cycles = tools.cycles([listing[a] for a in loops], cpu, iterations=100)
-    spent = sum(executed[a] * c for a, c in zip(loops, cycles, strict=True))
-    lengths = {a: len(listing[a]) for a in loops}
-    main = max(loops, key=lambda a: executed[a] * lengths[a])
-    return Loop(lengths[main], sum(executed[a] * n for a, n in lengths.items()), spent)
+    main = max(loops, key=lambda loop: sum(executed[address] for address in loop))
+    text = tuple(" ".join(known[address].split()) for address in main)
+    spent = sum(executed[address] for address in main)
+    [cycles] = tools.cycles([text], cpu, iterations=LOOPED)
+    return Loop(text, executed[main[-1]], cycles, spent / trace.instructions)
+
+
+def _executions(trace: Trace) -> dict[int, int]:
+    """How often the instruction at each address was executed."""
+    executed: dict[int, int] = {}
+    for block, count in trace.executions.items():
+        for address in range(block, block + 4 * trace.lengths[block], 4):
+            executed[address] = executed.get(address, 0) + count
+    return executed
+
+
+def _innermost(trace: Trace) -> list[range]:
+    """Addresses from where the trace jumps back to up to the jump, if no other such range lies within."""
+    steps = np.stack([trace.blocks[:-1], trace.blocks[1:]])
+    back = np.unique(steps[:, steps[1] <= steps[0]], axis=1).T.tolist()
+    ranges = {(start, jump + 4 * trace.lengths[jump]) for jump, start in back}
+    inner = [r for r in ranges if not any(r != o and r[0] <= o[0] and o[1] <= r[1] for o in ranges)]
+    return [range(start, end, 4) for start, end in sorted(inner)]
 
 
 def _output(command: list[str], source: str) -> str:

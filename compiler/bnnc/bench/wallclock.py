@@ -29,32 +29,39 @@ class Timed:
     runs: int
 
 
+class Stopwatch:
+    """The program of a compiled network that times its kernels, in a folder that has to stay."""
+
+    def __init__(self, compiled: Compiled, folder: Path) -> None:
+        self._codes = compiled.sample().tobytes()
+        self._program = compiled.link("timed.c.j2", folder, _values(compiled))
+
+    def take(self, runs: int, repetitions: int) -> Array:
+        """Seconds (runs, 1 + kernels): a whole inference, its kernels; each a mean over the repetitions."""
+        command = [str(self._program), str(runs), str(repetitions)]
+        done = subprocess.run(
+            command, input=self._codes, capture_output=True, preexec_fn=_stay_on_one_core, check=False
+        )
+        if done.returncode != 0:
+            raise BnncError.at("target host", f"the program that is measured ended with {done.returncode}")
+        return np.array([line.split() for line in done.stdout.splitlines()], np.float64) / 1e9
+
+
 def time_kernels(compiled: Compiled, runs: int) -> Timed:
     """Runs one sample again and again."""
-    arities = [len(stage.inputs) for stage in stages(compiled.graph)]
-    values = {
-        "functions": compiled.functions,
-        "arities": arities,
-        "loads": "layers" in compiled.manifest.details,
-    }
-    codes = compiled.sample().tobytes()
     with tempfile.TemporaryDirectory(prefix="bnnc-") as folder:
-        program = compiled.link("timed.c.j2", Path(folder), values)
-        once = float(_run(program, codes, 3, 1)[:, 0].min()) / 1e9
-        table = _run(program, codes, runs, max(1, int(SECONDS / once)))
-    whole, *kernels = np.median(table, axis=0) / 1e9
+        watch = Stopwatch(compiled, Path(folder))
+        once = float(watch.take(3, 1)[:, 0].min())
+        table = watch.take(runs, max(1, int(SECONDS / once)))
+    whole, *kernels = np.median(table, axis=0)
     return Timed(float(whole), tuple(map(float, kernels)), runs)
 
 
-def _run(program: Path, codes: bytes, runs: int, repetitions: int) -> Array:
-    """Nanoseconds (runs, 1 + kernels)."""
-    command = [str(program), str(runs), str(repetitions)]
-    done = subprocess.run(
-        command, input=codes, capture_output=True, preexec_fn=_stay_on_one_core, check=False
-    )
-    if done.returncode != 0:
-        raise BnncError.at("target host", f"the program that is measured ended with {done.returncode}")
-    return np.array([line.split() for line in done.stdout.splitlines()], np.float64)
+def _values(compiled: Compiled) -> dict[str, object]:
+    """What the template has to know."""
+    arities = [len(stage.inputs) for stage in stages(compiled.graph)]
+    loads = "layers" in compiled.manifest.details
+    return {"functions": compiled.functions, "arities": arities, "loads": loads}
 
 
 def _stay_on_one_core() -> None:
