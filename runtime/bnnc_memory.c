@@ -1,16 +1,18 @@
-/* What compilers call without being asked to, for firmware without a C library; one that has them overrides
- * these. */
-#include "bnnc_memory.h"
-
+/* What compilers call without being asked to, for firmware without a C library; those of one win over these.
+ */
 #include <stdint.h>
+#include <string.h>
 
 #define WEAK __attribute__((weak))
+
+/* Four bytes of anything. */
+typedef uint32_t __attribute__((may_alias)) word;
 
 WEAK void *memcpy(void *restrict to, const void *restrict from, size_t n_bytes) {
     uint8_t *a = to;
     const uint8_t *b = from;
     for (; n_bytes >= 4 && ((uintptr_t)a | (uintptr_t)b) % 4 == 0; n_bytes -= 4, a += 4, b += 4)
-        *(bnnc_word *)(void *)a = *(const bnnc_word *)(const void *)b;
+        *(word *)(void *)a = *(const word *)(const void *)b;
     for (size_t i = 0; i < n_bytes; i++) a[i] = b[i];
     return to;
 }
@@ -25,7 +27,7 @@ WEAK void *memmove(void *to, const void *from, size_t n_bytes) {
 WEAK void *memset(void *to, int value, size_t n_bytes) {
     uint8_t *a = to;
     const uint32_t four = (uint8_t)value * UINT32_C(0x01010101);
-    for (; n_bytes >= 4 && (uintptr_t)a % 4 == 0; n_bytes -= 4, a += 4) *(bnnc_word *)(void *)a = four;
+    for (; n_bytes >= 4 && (uintptr_t)a % 4 == 0; n_bytes -= 4, a += 4) *(word *)(void *)a = four;
     for (size_t i = 0; i < n_bytes; i++) a[i] = (uint8_t)value;
     return to;
 }

@@ -12,7 +12,8 @@ from bnnc.errors import BnncError
 
 Kind = Literal["arm", "host"]
 _AARCH64, _ARMV7 = "aarch64-linux-musl", "armv7-linux-musleabihf"
-_RISCV64, _CORTEX_M = "riscv64-linux-musl", "thumbv7em-none-eabi"
+_RISCV64 = "riscv64-linux-musl"
+BARE_TRIPLE = "thumbv7em-none-eabi"
 _DEFAULTS: dict[Kind, str] = {"arm": "cortex-a72", "host": "native"}
 
 
@@ -43,7 +44,7 @@ class Target:
     @property
     def is_freestanding(self) -> bool:
         """A microcontroller: no operating system and no C library."""
-        return self.triple == _CORTEX_M
+        return self.triple == BARE_TRIPLE
 
 
 # x86 levels of the System V ABI, each with the CPU flags (Linux's names) that it adds to the one before.
@@ -61,7 +62,7 @@ _X86_TARGETS = {
 }
 _RV64GC = ("+m", "+a", "+f", "+d", "+c")
 # Triple, LLVM's name, features and ABI. Kernels are written for the 128-bit registers of AArch64, of which
-# neoverse-v1 has four units. SVE would only serve loops at the edges, and emulators have to be told to run it.
+# neoverse-v1 has four units. SVE would only serve loops at the edges, and emulators need to be told of it.
 _ARM_TARGETS: dict[str, tuple[str, str, tuple[str, ...], str]] = {
     "cortex-a53": (_AARCH64, "cortex-a53", (), ""),
     "cortex-a55": (_AARCH64, "cortex-a55", (), ""),
@@ -72,8 +73,8 @@ _ARM_TARGETS: dict[str, tuple[str, str, tuple[str, ...], str]] = {
     "neoverse-v1": (_AARCH64, "neoverse-v1", ("-sve",), ""),
     "generic": (_AARCH64, "generic", (), ""),
     "cortex-a7": (_ARMV7, "cortex-a7", ("+neon",), "hard"),
-    "cortex-m4": (_CORTEX_M, "cortex-m4", (), "soft"),
-    "cortex-m7": (_CORTEX_M, "cortex-m7", (), "soft"),
+    "cortex-m4": (BARE_TRIPLE, "cortex-m4", (), "soft"),
+    "cortex-m7": (BARE_TRIPLE, "cortex-m7", (), "soft"),
     "rv64gc": (_RISCV64, "generic-rv64", _RV64GC, "lp64d"),
     "rv64gc-zbb": (_RISCV64, "generic-rv64", (*_RV64GC, "+zbb"), "lp64d"),
 }

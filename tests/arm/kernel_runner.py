@@ -108,13 +108,13 @@ class ArmMachine:
     def __init__(self, compiled: CompiledStages, target: Target) -> None:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "stages.o").write_bytes(compiled.object_file)
-            sources = ["main.c"]
-            (Path(folder) / "main.c").write_text("int _start(void) { return 0; }\n")
-            if target.is_freestanding:
-                sources.append(str(resource("bnnc.runtime", "bnnc_memory.c")))
-            else:
-                (Path(folder) / "main.c").write_text("int main(void) { return 0; }\n")
             tools = cross_toolchain(target.triple)
+            if target.is_aarch64:
+                sources = ["main.c"]
+                (Path(folder) / "main.c").write_text("int main(void) { return 0; }\n")
+            else:  # no C library: to build one takes longer than to test every kernel
+                memory = resource("bnnc.runtime", "bnnc_memory.c")
+                sources = ["-nostdlib", "-Wl,-e,memcpy", f"-I{memory.parent / 'bare'}", str(memory)]
             command = [*tools.cc, *tools.ldflags, "-O2", "-Wl,--no-gc-sections", "-o", "stages.elf", *sources]
             subprocess.run([*command, "stages.o"], cwd=folder, check=True, capture_output=True)
             self._core = Core(load_image(Path(folder) / "stages.elf"))

@@ -24,7 +24,10 @@ def test_every_name_is_a_target(kind: Kind) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(BnncError, match="unknown CPU 'cortex-a99'.*cortex-a53.*neoverse-v1, generic, cortex-a7, cortex-m4.*rv64gc-zbb"):
+    with pytest.raises(
+        BnncError,
+        match="unknown CPU 'cortex-a99'.*cortex-a53.*neoverse-v1, generic, cortex-a7, cortex-m4.*rv64gc-zbb",
+    ):
         target("arm", "cortex-a99")
     with pytest.raises(BnncError, match="native, x86-64-v2"):
         target("host", "cortex-a72")

@@ -98,7 +98,7 @@ def assemble(
     compress: str = "none",
 ) -> Built:
     """Write the sources beside the kernels, compile and link them."""
-    files = project(graph, compress)
+    files = project(graph, compress, target.is_freestanding)
     stored = store_constants(steps, kernels.constants, kernels.parts, compress)
     memory = plan(steps, kernels.scratch_bytes)
     layout = lay_out(graph, steps, memory, stored)

@@ -65,6 +65,20 @@ def load_image(program: Path) -> Image:
         raise BnncError.at(str(program), f"cannot be loaded ({error})", "compile it again") from error
 
 
+def architecture(program: Path) -> str:
+    """The name of the machine that a program is for; empty where there is no such program."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        with program.open("rb") as file:
+            elf = ELFFile(file)
+            found = machine(elf["e_machine"], elf["e_entry"])
+    except (OSError, ELFError):
+        return ""
+    return found.name if found else ""
+
+
 class Core:
     """An emulated core with an image and a stack in its memory."""
 

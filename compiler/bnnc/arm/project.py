@@ -14,7 +14,7 @@ from bnnc.arm import edges
 from bnnc.arm.layout import Layout
 from bnnc.arm.names import c_string, comment, identifier
 from bnnc.arm.numbers import initializer
-from bnnc.arm.toolchain import CFLAGS, LDFLAGS, Toolchain
+from bnnc.arm.toolchain import LDFLAGS, Toolchain
 from bnnc.ir.elem import Elem
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
@@ -24,6 +24,7 @@ from bnnc.schedule.memory import ALIGNMENT
 
 RUNTIME = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_main.c", "bnnc_model.h", "bnnc_npy.c", "bnnc_npy.h")
 # In programs whose weights are compressed.
+BARE = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_memory.c", "bare/string.h")  # without an operating system
 DECODER = (
     "bnnc_panels.c",
     "bnnc_sparse.c",
@@ -67,6 +68,7 @@ class Model:
     rejects: bool
     n_golden: int
     loads: bool
+    is_bare: bool
 
     @property
     def macro(self) -> str:
@@ -78,13 +80,15 @@ class Model:
 class Project:
     """Sources of a program in its folder: those of the `library`, and what the entry `program` adds.
 
-    `loads`: weights are compressed, and the library has a function that decodes them.
+    `loads`: weights are compressed, and the library has a function that decodes them. `is_bare`: there is no
+    operating system; the float edge lies beside the library, and the program is an image for emulators.
     """
 
     name: str
     library: tuple[str, ...]
     program: tuple[str, ...]
     loads: bool
+    is_bare: bool = False
 
     @property
     def kernels(self) -> str:
@@ -92,33 +96,32 @@ class Project:
         return f"{self.name}_kernels.o"
 
 
-def project(graph: Graph, compress: str = "none") -> Project:
+def project(graph: Graph, compress: str = "none", is_bare: bool = False) -> Project:
     """The names of the sources (compiled) and of the kernels' object file."""
     name, loads = identifier(graph.name), compress != "none"
-    decoder = tuple(f"runtime/{file}" for file in DECODER if file.endswith(".c"))
-    own = tuple(f"{name}{part}" for part in (".c", "_edge.c", "_self_test.c", "_weights.S"))
-    return Project(
-        name,
-        (*own, "runtime/bnnc_edge.c", *(decoder if loads else ())),
-        (f"{name}_program.c", "runtime/bnnc_main.c", "runtime/bnnc_npy.c"),
-        loads,
-    )
+    decoder = tuple(f"runtime/{file}" for file in DECODER if file.endswith(".c")) if loads else ()
+    core = tuple(f"{name}{part}" for part in (".c", "_self_test.c", "_weights.S"))
+    if is_bare:
+        return Project(name, (*core, "runtime/bnnc_memory.c", *decoder), (f"{name}_image.c",), loads, True)
+    library = (core[0], f"{name}_edge.c", *core[1:], "runtime/bnnc_edge.c", *decoder)
+    program = (f"{name}_program.c", "runtime/bnnc_main.c", "runtime/bnnc_npy.c")
+    return Project(name, library, program, loads)
 
 
 def write_sources(
     graph: Graph, layout: Layout, golden: Golden, tools: Toolchain, folder: Path, files: Project
 ) -> None:
     """Everything but the object file of the kernels."""
-    model = describe(graph, layout, golden, files.loads)
+    model = describe(graph, layout, golden, files)
     (folder / "weights.bin").write_bytes(layout.weights)
-    (folder / "runtime").mkdir()
-    for file in (*RUNTIME, *(DECODER if files.loads else ())):
+    (folder / "runtime" / ("bare" if files.is_bare else "")).mkdir(parents=True)
+    for file in (*(BARE if files.is_bare else RUNTIME), *(DECODER if files.loads else ())):
         shutil.copyfile(resource("bnnc.runtime", file), folder / "runtime" / file)
     for file, template, values in _files(graph, model, layout, golden, tools, files):
         (folder / file).write_text(_render(template, {"m": model, **values}), encoding="utf-8")
 
 
-def describe(graph: Graph, layout: Layout, golden: Golden, loads: bool = False) -> Model:
+def describe(graph: Graph, layout: Layout, golden: Golden, files: Project) -> Model:
     """The facts of a graph."""
     source, result, output = core_input(graph), core_result(graph), graph.result.type
     return Model(
@@ -142,7 +145,8 @@ def describe(graph: Graph, layout: Layout, golden: Golden, loads: bool = False) 
         has_domain=source.values.size > 0,
         rejects=source.reject.size > 0,
         n_golden=len(golden.codes),
-        loads=loads,
+        loads=files.loads,
+        is_bare=files.is_bare,
     )
 
 
@@ -180,7 +184,7 @@ def _files(
         (f"{name}_edge.c", "edge.c.j2", edge),
         (f"{name}_self_test.c", "self_test.c.j2", samples),
         (f"{name}_weights.S", "weights.S.j2", {"digest": hashlib.sha256(layout.weights).hexdigest()}),
-        (f"{name}_program.c", "program.c.j2", program),
+        (files.program[0], "image.c.j2" if files.is_bare else "program.c.j2", program),
         ("Makefile", "Makefile.j2", _make_values(files, tools)),
     ]
 
@@ -217,8 +221,9 @@ def _make_values(files: Project, tools: Toolchain) -> dict[str, object]:
     return {
         "cc": tools.shown_cc,
         "ar": tools.shown_ar,
-        "cflags": CFLAGS,
+        "cflags": tools.cflags,
         "ldflags": (*LDFLAGS, *tools.ldflags),
+        "libraries": tools.libraries,
         "library": (*map(object_of, files.library), files.kernels),
         "program": tuple(map(object_of, files.program)),
     }

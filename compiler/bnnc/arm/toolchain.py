@@ -7,13 +7,19 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bnnc.errors import BnncError
+from bnnc.targets import BARE_TRIPLE
 
 # No contraction: a * b + c rounds twice, as in the simulator. Position independent: an object for .a and .so.
 CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-ffp-contract=off", "-fPIC", "-g0", "-I.")
+# Without a C library, without float registers, and at a fixed address.
+_BARE_CFLAGS = (
+    *(flag for flag in CFLAGS if flag != "-fPIC"),
+    *("-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-mfloat-abi=soft", "-Iruntime/bare"),
+)
 LDFLAGS = ("-O2", "-s", "-Wl,--build-id=none", "-Wl,-z,noexecstack")
 
 _log = logging.getLogger("bnnc.toolchain")
@@ -28,10 +34,12 @@ class Toolchain:
     shown_cc: str
     shown_ar: str
     ldflags: tuple[str, ...]
+    cflags: tuple[str, ...] = CFLAGS
+    libraries: tuple[str, ...] = ("-lm",)
 
     def compile(self, folder: Path, source: str, result: str) -> None:
         """An object file; warnings are errors."""
-        self._run(folder, [*self.cc, *CFLAGS, "-Werror", "-c", source, "-o", result])
+        self._run(folder, [*self.cc, *self.cflags, "-Werror", "-c", source, "-o", result])
 
     def archive(self, folder: Path, objects: Sequence[str], result: str) -> None:
         """A static library without times and owners."""
@@ -39,7 +47,7 @@ class Toolchain:
 
     def link(self, folder: Path, inputs: Sequence[str], result: str, *flags: str) -> None:
         """A program or, with -shared, a library; the same bytes for the same inputs."""
-        self._run(folder, [*self.cc, *LDFLAGS, *flags, "-o", result, *inputs, "-lm"])
+        self._run(folder, [*self.cc, *LDFLAGS, *flags, "-o", result, *inputs, *self.libraries])
 
     def _run(self, folder: Path, command: list[str]) -> None:
         _log.debug("%s", " ".join(command))
@@ -56,40 +64,44 @@ class _Cross:
     system: str
     zig: tuple[str, ...]
     prefix: str
-    ldflags: tuple[str, ...] = ("-static",)
-    gnu_flags: tuple[str, ...] = ()
+    gnu: tuple[str, ...] = ()
 
 
-# Nothing of a C library, and no float registers, which firmware may not have turned on.
-_BARE = ("-ffreestanding", "-fno-builtin", "-fno-stack-protector")
 _CROSS = {
     "aarch64-linux-musl": _Cross("aarch64 Linux", ("-target", "aarch64-linux-musl"), "aarch64-linux-gnu-"),
     "armv7-linux-musleabihf": _Cross(
-        "armv7 Linux", ("-target", "arm-linux-musleabihf"), "arm-linux-gnueabihf-", gnu_flags=("-marm",)
+        "armv7 Linux", ("-target", "arm-linux-musleabihf"), "arm-linux-gnueabihf-", ("-marm",)
     ),
     "riscv64-linux-musl": _Cross("riscv64 Linux", ("-target", "riscv64-linux-musl"), "riscv64-linux-gnu-"),
-    "thumbv7em-none-eabi": _Cross(
+    BARE_TRIPLE: _Cross(
         "Cortex-M",
-        ("-target", "thumb-freestanding-eabi", "-mcpu=cortex_m4", *_BARE),
+        ("-target", "thumb-freestanding-eabi", "-mcpu=cortex_m4"),
         "arm-none-eabi-",
-        ("-static", "-nostdlib"),
-        ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", *_BARE),
+        ("-mcpu=cortex-m4", "-mthumb", "-fno-tree-loop-distribute-patterns"),
     ),
 }
 
 
 def cross_toolchain(triple: str) -> Toolchain:
     """For static programs of `triple`: zig with its own libc, else a GNU compiler."""
-    cross = _CROSS[triple]
+    tools = _cross_compiler(_CROSS[triple])
+    if triple != BARE_TRIPLE:
+        return tools
+    return replace(
+        tools, cflags=_BARE_CFLAGS, ldflags=("-static", "-nostdlib", "-Wl,--no-gc-sections"), libraries=()
+    )
+
+
+def _cross_compiler(cross: _Cross) -> Toolchain:
     zig = _zig()
     if zig is not None:
-        return _zig_toolchain(zig, cross.zig, cross.ldflags)
+        return _zig_toolchain(zig, cross.zig, ("-static",))
     cc, ar = shutil.which(f"{cross.prefix}gcc"), shutil.which(f"{cross.prefix}ar")
     if cc is None or ar is None:
         remedy = f"install one: pip install ziglang (or {cross.prefix}gcc)"
         raise BnncError.at("", f"no C compiler for {cross.system}", remedy)
-    shown = " ".join((f"{cross.prefix}gcc", *cross.gnu_flags))
-    return Toolchain((cc, *cross.gnu_flags), (ar,), shown, f"{cross.prefix}ar", cross.ldflags)
+    shown = " ".join((f"{cross.prefix}gcc", *cross.gnu))
+    return Toolchain((cc, *cross.gnu), (ar,), shown, f"{cross.prefix}ar", ("-static",))
 
 
 def native_toolchain() -> Toolchain:

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from bnnc.arm.emulate import Core, InstructionCounter, load_image
+from bnnc.arm.emulate import Core, InstructionCounter, architecture, load_image
 from bnnc.arm.names import identifier
 from bnnc.errors import BnncError
 from bnnc.executors.programs import BoardRunner, QemuRunner
@@ -24,6 +24,7 @@ from bnnc.ir.parts import core_input, core_result
 from bnnc.schedule.memory import ALIGNMENT
 
 Way = Literal["board", "qemu", "unicorn"]
+_QEMU = {"armv7": "qemu-arm", "riscv64": "qemu-riscv64"}
 PROGRESS_STEP = 64  # samples; the host runs most of them in microseconds
 
 
@@ -86,10 +87,10 @@ class HostExecutor:
 
 @dataclass(frozen=True)
 class ArmExecutor:
-    """The static AArch64 executable.
+    """The static executable for AArch64, ARMv7 or RISC-V; the image of a microcontroller's program.
 
-    Runs as `way` says; else on the board that `board` or BNNC_BOARD names (user@host), else under
-    qemu-aarch64 where it is installed, else in unicorn. `how` tells which it is.
+    Runs as `way` says; else on the board that `board` or BNNC_BOARD names (user@host), else under QEMU
+    (qemu-aarch64, ..) where it is installed, else in unicorn. Images run in unicorn. `how` tells which it is.
     """
 
     graph: Graph
@@ -110,12 +111,16 @@ class ArmExecutor:
     @cached_property
     def runner(self) -> Runner:
         """The means that `way`, the board and what is installed leave."""
-        qemu = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+        runs_on = architecture(self.folder / identifier(self.graph.name))
+        if runs_on == "cortex-m":
+            return UnicornRunner(self.graph, self.folder)
+        named = _QEMU.get(runs_on, "qemu-aarch64")
+        qemu = shutil.which(named) or shutil.which(f"{named}-static")
         match self.way or ("board" if self.board else "qemu" if qemu else "unicorn"):
             case "board":
                 return BoardRunner(self.graph, self.folder, self.board)
             case "qemu":
-                return QemuRunner(self.graph, self.folder, qemu or "qemu-aarch64")
+                return QemuRunner(self.graph, self.folder, qemu or named)
             case "unicorn":
                 return UnicornRunner(self.graph, self.folder)
 

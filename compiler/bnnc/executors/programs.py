@@ -24,7 +24,7 @@ _SSH_OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
 
 @dataclass(frozen=True)
 class QemuRunner:
-    """Under qemu-aarch64."""
+    """Under QEMU's `emulator`."""
 
     graph: Graph
     folder: Path

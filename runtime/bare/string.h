@@ -1,12 +1,8 @@
-/* The functions of <string.h> that the library of a microcontroller needs. */
-#ifndef BNNC_MEMORY_H
-#define BNNC_MEMORY_H
+/* Where there is no C library: the functions of <string.h> that the runtime needs, out of bnnc_memory.c. */
+#ifndef BNNC_BARE_STRING_H
+#define BNNC_BARE_STRING_H
 
 #include <stddef.h>
-#include <stdint.h>
-
-/* Four bytes of anything. */
-typedef uint32_t __attribute__((may_alias)) bnnc_word;
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n_bytes);
 void *memmove(void *to, const void *from, size_t n_bytes);
