@@ -73,6 +73,8 @@ def test_configuration_file(project: Path, step: str) -> None:
 def test_bambu_cosimulates(project: Path) -> None:
     bambu = tool("bambu")
     tool("verilator")
+    if "bnnc_fork.h" in (project / "src" / "net.cpp").read_text():
+        pytest.skip("Bambu ignores the depths of FIFOs, and branches wait for each other without them")
     command = (
         "src/net.cpp",
         "--top-fname=net_top",

@@ -127,8 +127,10 @@ def shuffled_network() -> Graph:
     """Splits, shuffles, duplicates and concatenations of odd numbers of channels, integers and signs."""
     rng = np.random.default_rng(25)
     x = layer(rng, map_input(rng, (3, 6, 5), "i8"), "stem", 10, (2, 2), I8, elem("i4"))
-    left, right = choose(x, "left", list(range(4))), choose(x, "right", list(range(4, 10)))
-    right = layer(rng, right, "branch", 6, (3, 3), TER, elem("i4"), pads=AROUND)
+    left: Op = choose(x, "left", list(range(4)))
+    right = layer(
+        rng, choose(x, "right", list(range(4, 10))), "branch", 6, (3, 3), TER, elem("i4"), pads=AROUND
+    )
     x = ConcatChannels("join", left, ConcatChannels("twice", right, left))
     x = choose(x, "shuffle", [i + 2 * j for i in range(2) for j in range(7)])
     signs = ConcatChannels("signs", sign(rng, x, "low", 5), sign(rng, x, "high", 9))
@@ -146,7 +148,7 @@ def rescales() -> Graph:
     parts.append(only_clipping(rng, x, "keep", I16.lo, I16.hi, I16))
     parts.append(only_clipping(rng, add(x, parts[1], "wide sum"), "saturate", I16.lo, I16.hi, I16))
     parts.append(rescale(rng, conv(rng, x, "mix", 5, (1, 1), I8), "mixed", I16, 2**21))
-    joined = parts[0]
+    joined: Op = parts[0]
     for i, part in enumerate(parts[1:]):
         joined = ConcatChannels(f"join{i}", joined, part)
     return packed("rescales", joined)
@@ -155,7 +157,7 @@ def rescales() -> Graph:
 def tall_residual() -> Graph:
     """A branch beside two convolutions of a map that is much larger than what they hold back."""
     rng = np.random.default_rng(28)
-    x = rescale(rng, map_input(rng, (2, 90, 24)), "values", I16, 255)
+    x: Op = rescale(rng, map_input(rng, (2, 90, 24)), "values", I16, 255)
     y: Op = conv(rng, sign(rng, x, "sign", 9000), "conv1", 4, (3, 3), B1_PM, pads=AROUND)
     y = conv(rng, sign(rng, y, "sign2", 5), "conv2", 2, (3, 3), B1_PM, pads=AROUND)
     x = add(x, rescale(rng, y, "values 2", I16, 9), "add")

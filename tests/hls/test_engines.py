@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.graphs import Allowed, random_graph
+from tests.graphs import random_graph
 from tests.hls.projects import (
     ENGINES,
     Folding,
@@ -25,7 +25,6 @@ from bnnc.ir.parts import core_result
 from bnnc.passes.pack import PackBits
 
 pytestmark = pytest.mark.usefixtures("cpp")
-ALLOWED = Allowed(heads=("i8", "u8", "u2", "b1_pm"), groups=False)
 
 
 @pytest.mark.parametrize("graph", [make() for make in ENGINES], ids=lambda graph: str(graph.name))
@@ -40,14 +39,14 @@ def test_every_engine_in_one_project(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", [13])
 def test_random_graphs_with_random_foldings(seed: int, tmp_path: Path) -> None:
-    graph = PackBits().run(random_graph(seed, allowed=ALLOWED))
+    graph = PackBits().run(random_graph(seed))
     assert_as_sim(graph, tmp_path, random_folding(graph, seed))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 140))
 def test_more_random_graphs(seed: int, tmp_path: Path) -> None:
-    graph = PackBits().run(random_graph(seed, allowed=ALLOWED))
+    graph = PackBits().run(random_graph(seed))
     assert_as_sim(graph, tmp_path, random_folding(graph, seed) if seed % 2 else None)
 
 

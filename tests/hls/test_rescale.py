@@ -41,7 +41,8 @@ def sums(lines: Lines, x: Array) -> Array:
     """x * multiplier + offset, as the emitted C++ has it."""
     above = x >= lines.pivot if len(lines.multiplier) == 2 else np.zeros(x.shape, bool)
     made: Array = x * np.where(above, lines.multiplier[-1], lines.multiplier[0])
-    return made + np.where(above, lines.offset[-1], lines.offset[0])
+    made += np.where(above, lines.offset[-1], lines.offset[0])
+    return made
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
