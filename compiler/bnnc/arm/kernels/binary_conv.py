@@ -86,7 +86,7 @@ def _write_panels(kernel: Kernel, layer: _Layer, conv: PackedConv, rest: tuple[O
     """Panel by panel over the whole map: a panel's weights stay in the cache."""
     tile, tiles, parts = layer.tile, layer.tile.tiling, layer.parts
     epilogue = Epilogue(kernel, conv, rest, tiles.width, parts.capacity)
-    with loop(parts.number) as part, loop(tiles.panels) as panel:
+    with loop(parts.number) as part, kernel.shared("panels", tiles.panels) as panel:
 
         def emit(place: Place) -> None:
             layer.run(place, part, panel)
@@ -94,7 +94,7 @@ def _write_panels(kernel: Kernel, layer: _Layer, conv: PackedConv, rest: tuple[O
             epilogue.emit(layer.strip, place.pixels, first_pixel(tile.window, place), channel)
 
         joined = tile.x_type.elem.bits == 1 and parts.number == 1
-        over_map(tile.window, tiles.pixels, tile.words, joined, emit)
+        over_map(kernel, tile.window, tiles.pixels, tile.words, joined, emit)
 
 
 def _write_pixels(kernel: Kernel, layer: _Layer, conv: PackedConv, rest: tuple[Op, ...]) -> None:
@@ -110,7 +110,7 @@ def _write_pixels(kernel: Kernel, layer: _Layer, conv: PackedConv, rest: tuple[O
             parts.store(layer.strip, strip, width, place.pixels, part, panel)
         epilogue.emit(strip, place.pixels, first_pixel(tile.window, place), 0)
 
-    over_map(tile.window, tiles.pixels, tile.words, False, emit)
+    over_map(kernel, tile.window, tiles.pixels, tile.words, False, emit)
 
 
 def weight_planes(conv: PackedConv) -> Array:

@@ -5,6 +5,9 @@
 
 There is an input pointer for every value that the stage reads, in the order of `Stage.inputs`. Memory that is
 written may only be read through a view of the same type (LLVM's type-based alias analysis).
+
+A kernel that threads share has two more parameters, `int32_t part, int32_t parts`, and scratch memory of its
+own for each part: a loop that is `shared` then runs over one part of its range.
 """
 
 from __future__ import annotations
@@ -59,13 +62,29 @@ class Built:
     constants: bytes
     scratch_bytes: int
     parts: tuple[tuple[int, int], ...] = ()
+    is_shared: bool = False
+
+
+@dataclass(frozen=True)
+class Share:
+    """The loops along `axis` run over part number `part` of `parts`, which are known when the code runs."""
+
+    axis: str
+    part: Expr
+    parts: Expr
 
 
 class Kernel:
-    """What a kernel's code may touch; constants and scratch memory grow while it is written."""
+    """What a kernel's code may touch; constants and scratch memory grow while it is written.
 
-    def __init__(self, inputs: Sequence[Op], views: dict[tuple[str, str], Any]) -> None:
-        self._inputs, self._views = inputs, views
+    `extents` are the ranges of its loops that can be shared, by their axes.
+    """
+
+    def __init__(
+        self, inputs: Sequence[Op], views: dict[tuple[str, str], Any], share: Share | None = None
+    ) -> None:
+        self._inputs, self._views, self._share = inputs, views, share
+        self.extents: dict[str, list[int]] = {}
         self._constants = bytearray()
         self._parts: list[tuple[int, int]] = []
         self.scratch_bytes = 0
@@ -96,6 +115,20 @@ class Kernel:
         view = dtype or array.dtype.name
         return View(self._views["constants", view], offset // np.dtype(view).itemsize)
 
+    @contextmanager
+    def shared(self, axis: str, stop: int) -> Iterator[Expr]:
+        """for (i = 0; i < stop; i++), of which a thread may do a part: all that is stored in y along an axis
+        is stored within such loops, and their rounds need nothing of each other.
+        """
+        self.extents.setdefault(axis, []).append(stop)
+        if self._share is None or self._share.axis != axis:
+            with loop(stop) as i:
+                yield i
+        else:
+            part, parts = self._share.part, self._share.parts
+            with T.serial(tirx.truncdiv(part * stop, parts), tirx.truncdiv((part + 1) * stop, parts)) as i:
+                yield i
+
     @property
     def constants(self) -> bytes:
         return bytes(self._constants)
@@ -105,17 +138,40 @@ class Kernel:
         return tuple(self._parts)
 
 
-def build_kernel(name: str, inputs: Sequence[Op], write: Callable[[Kernel], None]) -> Built:
-    """The function `name`, which reads `inputs` and whose body `write` emits."""
+def build_kernel(name: str, inputs: Sequence[Op], write: Callable[[Kernel], None], parts: int = 1) -> Built:
+    """The function `name`, which reads `inputs` and whose body `write` emits; shared by `parts` threads where
+    there is an axis to do it along.
+    """
+    built, kernel = _written(name, inputs, write, None)
+    axis = best_axis(kernel.extents, parts)
+    return _written(name, inputs, write, axis)[0] if axis else built
+
+
+def best_axis(extents: dict[str, list[int]], parts: int) -> str | None:
+    """The axis whose largest loop falls into the most even parts, of equals the first; None if all are 1."""
+
+    def speedup(axis: str) -> float:
+        largest = max(extents[axis])
+        return largest / -(-largest // parts)
+
+    best = max(extents, key=speedup, default=None)
+    return best if best is not None and speedup(best) > 1 else None
+
+
+def _written(
+    name: str, inputs: Sequence[Op], write: Callable[[Kernel], None], axis: str | None
+) -> tuple[Built, Kernel]:
     names = (*map(_input_name, range(len(inputs))), "y", "scratch", "constants")
     with IRBuilder() as builder, T.prim_func(s_tir=True):
         T.func_name(name)
         T.func_attr({"global_symbol": name, "tirx.noalias": True, "calling_conv": 0})
         pointers = {p: T.arg(p, T.handle("uint8")) for p in names}
+        share = Share(axis, T.arg("part", T.int32()), T.arg("parts", T.int32())) if axis else None
         views = {(p, t): T.decl_buffer((1,), t, data=pointers[p]) for p in names for t in _VIEW_TYPES}
-        kernel = Kernel(inputs, views)
+        kernel = Kernel(inputs, views, share)
         write(kernel)
-    return Built(builder.get(), kernel.constants, kernel.scratch_bytes, kernel.parts)
+    built = Built(builder.get(), kernel.constants, kernel.scratch_bytes, kernel.parts, axis is not None)
+    return built, kernel
 
 
 @contextmanager

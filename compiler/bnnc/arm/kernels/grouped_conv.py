@@ -47,7 +47,7 @@ def write_grouped_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
             parts.store(sums, strip, width, place.pixels, part, panel)
         epilogue.emit(strip, place.pixels, first_pixel(win, place), 0)
 
-    over_map(win, pixels, inputs, False, tile)
+    over_map(kernel, win, pixels, inputs, False, tile)
 
 
 def _spilled(sums: View, memory: View, pixels: int, width: int) -> View:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnnc.arm.kernels.builder import Kernel, loop
+from bnnc.arm.kernels.builder import Kernel
 from bnnc.arm.kernels.epilogue import Epilogue
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.mac_tile import mac_tile, padding_sums
@@ -26,7 +26,7 @@ def write_integer_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
     bias = kernel.constant(window_bias(win, None, padding_sums(conv), tiles.capacity))
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)
     epilogue = Epilogue(kernel, conv, rest, tiles.width, tiles.capacity)
-    with loop(tiles.panels) as panel:
+    with kernel.shared("panels", tiles.panels) as panel:
         own_weights = weights.at(panel * (win.taps * channels))
         if not weights.is_plain and win.pixels >= _MANY_TILES * tiles.pixels:
             own_weights = expanded(kernel, own_weights, win.taps * channels)
@@ -38,4 +38,4 @@ def write_integer_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, .
                 strip.put(i * tiles.width, sums.vector(i * tiles.width, tiles.width), tiles.width)
             epilogue.emit(strip, place.pixels, first_pixel(win, place), panel * tiles.width)
 
-        over_map(win, tiles.pixels, channels, True, tile)
+        over_map(kernel, win, tiles.pixels, channels, True, tile)

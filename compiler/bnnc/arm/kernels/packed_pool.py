@@ -18,7 +18,7 @@ def write_packed_pool(kernel: Kernel, pool: PackedMaxPool2d) -> None:
     win = window(x_type.shape[:2], pool.kernel, pool.strides, (1, 1), pool.pads)
     x, y = kernel.x("uint32"), kernel.y("uint32")
     size = x_type.elem.bits * x_type.words
-    with loop(win.rows.out) as oy, loop(win.columns.out) as ox, loop(x_type.words) as k:
+    with kernel.shared("rows", win.rows.out) as oy, loop(win.columns.out) as ox, loop(x_type.words) as k:
         out = (oy * win.columns.out + ox) * size + k
         some, all_ = _over_window(win, oy, ox, x.at(k), x_type)
         if x_type.elem == TER:

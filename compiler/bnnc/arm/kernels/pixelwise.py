@@ -57,7 +57,7 @@ def write_steps(kernel: Kernel, ops: tuple[Op, ...]) -> None:
     x, channels = kernel.x(tensor_of(head).elem.dtype.name), head.type.shape[-1]
     strip, width = result_strip(kernel, result)
     epilogue = Epilogue(kernel, head, ops, width, width)
-    with loop(_pixels(result)) as pixel:
+    with kernel.shared("rows", _pixels(result)) as pixel:
         row = Widened(x.at(pixel * channels))
         if epilogue.is_whole:
             epilogue.emit_row(row, strip, Spot(pixel, 0))
@@ -71,7 +71,7 @@ def write_pixelwise(kernel: Kernel, head: Op, source: Source, rest: tuple[Op, ..
     """Emit `rest` on every pixel of a source, the result of `head`."""
     strip, width = result_strip(kernel, rest[-1] if rest else head)
     epilogue = Epilogue(kernel, head, rest, width, width)
-    with loop(_pixels(head)) as pixel:
+    with kernel.shared("rows", _pixels(head)) as pixel:
         with loop(head.type.shape[-1]) as c:
             strip.put(c, source(pixel, c))
         epilogue.emit_row(strip, strip, Spot(pixel, 0))
@@ -102,7 +102,7 @@ def _write_runs(kernel: Kernel, head: Op, runs: list[Run], rest: tuple[Op, ...])
         return
     strip, width = result_strip(kernel, rest[-1])
     epilogue = Epilogue(kernel, head, rest, width, width)
-    with loop(_pixels(head)) as pixel:
+    with kernel.shared("rows", _pixels(head)) as pixel:
         for run in runs:
             with loop(run.count) as c:
                 strip.put(run.first + c, cast("int32", run.view[pixel * run.n + run.start + c]))
@@ -111,7 +111,7 @@ def _write_runs(kernel: Kernel, head: Op, runs: list[Run], rest: tuple[Op, ...])
 
 def _copy_runs(kernel: Kernel, head: Op, runs: list[Run]) -> None:
     y, channels = kernel.y(tensor_of(head).elem.dtype.name), head.type.shape[-1]
-    with loop(_pixels(head)) as pixel:
+    with kernel.shared("rows", _pixels(head)) as pixel:
         for run in runs:
             with loop(run.count) as c:
                 y.put(pixel * channels + run.first + c, run.view[pixel * run.n + run.start + c])
@@ -153,7 +153,7 @@ def write_channels_first(kernel: Kernel, op: ChannelsFirst) -> None:
     """(H, W, C) to (C, H, W)."""
     dtype, (height, width, channels) = tensor_of(op.x).elem.dtype.name, map_shape(op.x)
     x, y = kernel.x(dtype), kernel.y(dtype)
-    with loop(channels) as c, loop(height * width) as pixel:
+    with kernel.shared("rows", channels) as c, loop(height * width) as pixel:
         y.put(c * (height * width) + pixel, x[pixel * channels + c])
 
 

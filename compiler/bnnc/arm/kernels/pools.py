@@ -22,7 +22,7 @@ def write_pool(kernel: Kernel, pool: MaxPool2d | SumPool2d, rest: tuple[Op, ...]
     strip, width = result_strip(kernel, rest[-1] if rest else pool)
     epilogue = Epilogue(kernel, pool, rest, width, width)
     neutral = _LOWEST if isinstance(pool, MaxPool2d) else 0
-    with loop(win.rows.out) as oy, loop(win.columns.out) as ox:
+    with kernel.shared("rows", win.rows.out) as oy, loop(win.columns.out) as ox:
         with loop(channels) as c:
             strip.put(c, splat(neutral, 1))
         with taps_in_map(win, oy, ox) as pixel, loop(channels) as c:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tvm import tirx
 
-from bnnc.arm.kernels.builder import Expr, loop, splat
+from bnnc.arm.kernels.builder import Expr, Kernel, splat
 from bnnc.arm.kernels.window import Window
 
 Bounds = tuple[Expr, Expr]
@@ -39,17 +39,17 @@ class Place:
 Tile = Callable[[Place], None]
 
 
-def over_map(window: Window, pixels: int, words: int, joined: bool, tile: Tile) -> None:
+def over_map(kernel: Kernel, window: Window, pixels: int, words: int, joined: bool, tile: Tile) -> None:
     """Emit `tile` for every output pixel: `words` elements a tap, `joined` where taps lie side by side."""
     inside, out = window.columns.interior, window.columns.out
-    with loop(window.rows.out) as oy:
+    with kernel.shared("rows", window.rows.out) as oy:
         if inside:
-            with loop(-(-len(inside) // pixels)) as t:
+            with kernel.shared("tiles", -(-len(inside) // pixels)) as t:
                 # The last tile reaches back over pixels that are done already rather than past the row.
                 ox = inside.start + _smaller(t * pixels, len(inside) - pixels)
                 tile(Place(oy, ox, pixels, _inner_reach(window, oy, words, joined)))
         if len(inside) < out:
-            with loop(out - len(inside)) as border:
+            with kernel.shared("tiles", out - len(inside)) as border:
                 ox = border + tirx.Select(border < inside.start, splat(0, 1), splat(len(inside), 1))
                 tile(Place(oy, ox, 1, _border_reach(window, oy, ox, words)))
 

@@ -54,13 +54,13 @@ def _write_bits(kernel: Kernel, layer: WbLayer, cuts: Cuts) -> None:
     tile, parts = layer.tile, layer.parts
     inverted = kernel.constant(cuts.inverted_octets(parts.capacity), tile.bits_type)
     bits = Bits(kernel.y(tile.bits_type), inverted, parts.capacity)
-    with loop(parts.number) as part, loop(tile.tiling.panels) as panel:
+    with loop(parts.number) as part, kernel.shared("panels", tile.tiling.panels) as panel:
 
         def emit(place: Place) -> None:
             first = (first_pixel(tile.window, place), part * tile.tiling.panels + panel)
             tile.store_bits(bits, layer.compared(place, part, panel), first, place.pixels)
 
-        _over_map(layer, emit)
+        _over_map(kernel, layer, emit)
 
 
 def _write_panels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[Op, ...]) -> None:
@@ -68,14 +68,14 @@ def _write_panels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[
     tiles, win = layer.tile.tiling, layer.tile.window
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)
     epilogue = Epilogue(kernel, conv, rest, tiles.width, layer.parts.capacity)
-    with loop(layer.parts.number) as part, loop(tiles.panels) as panel:
+    with loop(layer.parts.number) as part, kernel.shared("panels", tiles.panels) as panel:
 
         def emit(place: Place) -> None:
             layer.run(strip, place, part, panel)
             channel = (part * tiles.panels + panel) * tiles.width
             epilogue.emit(strip, place.pixels, first_pixel(win, place), channel)
 
-        _over_map(layer, emit)
+        _over_map(kernel, layer, emit)
 
 
 def _write_pixels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[Op, ...]) -> None:
@@ -92,12 +92,12 @@ def _write_pixels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[
             parts.store(panel_strip, strip, width, place.pixels, part, panel)
         epilogue.emit(strip, place.pixels, first_pixel(win, place), 0)
 
-    _over_map(layer, emit)
+    _over_map(kernel, layer, emit)
 
 
-def _over_map(layer: WbLayer, emit: Callable[[Place], None]) -> None:
+def _over_map(kernel: Kernel, layer: WbLayer, emit: Callable[[Place], None]) -> None:
     tile = layer.tile
-    over_map(tile.window, tile.tiling.pixels, tile.pairing.pairs, layer.parts.number == 1, emit)
+    over_map(kernel, tile.window, tile.tiling.pixels, tile.pairing.pairs, layer.parts.number == 1, emit)
 
 
 def _tile(kernel: Kernel, isa: Isa, conv: XnorConv2d, plan: WbPlan, parts: Parts) -> WbTile:
