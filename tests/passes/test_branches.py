@@ -234,3 +234,13 @@ def test_a_grid_that_a_value_lies_on_already_costs_nothing() -> None:
     packed = assert_exact(src.Conv("1x1", again, weights, ONE), reals(rng, 3, 3, 9, 8))
     assert [op.name for op in ops_of(packed, Rescale)] == ["stem bn", "coarse"]
     assert not ops_of(packed, Threshold)
+
+
+def test_channels_are_chosen_behind_their_quantizer() -> None:
+    """What a quantizer of the source gives stands in the source's order, where `verify` compares it."""
+    rng = np.random.default_rng(8)
+    codes = fixed_point(rng, binary_conv(rng, bipolar(stem(rng, 6), "sign"), "conv", 6), "bn")
+    shuffled = src.Gather("shuffle", codes, rng.permutation(6))
+    packed = assert_exact(wide(src.AddTensors("add", shuffled, codes), "sum"), reals(rng, 2, 3, 9, 8))
+    (gather,) = ops_of(packed, GatherChannels)
+    assert isinstance(gather, GatherChannels) and isinstance(gather.x, Rescale)

@@ -14,7 +14,7 @@ from bnnc.ir.op import Array, Op
 from bnnc.ir.source_ops import Elementwise
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 from bnnc.passes.chain import Chain, DomainValue
-from bnnc.passes.grid import last_discretizer
+from bnnc.passes.grid import DISCRETIZERS, last_discretizer
 from bnnc.passes.materialize import Materializer, first_pool, plain_scale, scaling
 from bnnc.passes.quantizer import Quantized
 from bnnc.passes.ranges import reachable
@@ -60,6 +60,8 @@ class Branches:
         value = settle(self.made.encoded(value))
         if value.is_flat or value.order != "chw":
             raise op.refusal("chooses among the elements of a flattened or channels-last map")
+        discrete = (i for i, link in enumerate(value.chain) if isinstance(link, DISCRETIZERS))
+        value = self.made.upto(value, max(discrete, default=-1), op.name)
         chain = map_constants(value.chain, lambda constant: constant[op.index])
         root = GatherChannels(op.name, value.root, op.index.astype(np.int32))
         return replace(value, root=root, chain=chain, shape=op.type.shape)
