@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 from training import Recipe
@@ -12,7 +13,7 @@ from training import Recipe
 from bnnc import zoo
 from bnnc.nn import penalty, projection_loss
 
-SHAPE = {"num_classes": 10, "in_channels": 1, "image_size": 32}
+SHAPE: dict[str, Any] = {"num_classes": 10, "in_channels": 1, "image_size": 32}
 STEM = (5, 1, 2)
 ALPHA_PENALTY, PROJECTION_PENALTY = 1e-4, 1e-5
 

@@ -39,7 +39,7 @@ def train(
     net.train()
     for epoch in range(recipe.epochs):
         start, total = time.monotonic(), 0.0
-        for batch in torch.randperm(len(x)).split(recipe.batch)[:steps]:
+        for batch in torch.split(torch.randperm(len(x)), recipe.batch)[:steps]:
             loss = F.cross_entropy(net(mirrored(x[batch])), y[batch])
             total += loss.item()
             loss = loss if extra_loss is None else loss + extra_loss(net)
@@ -62,4 +62,4 @@ def clip_weights(net: nn.Module) -> None:
 def logits(net: nn.Module, x: Tensor) -> Tensor:
     """What the network in eval mode answers, float32 (N, classes)."""
     with torch.no_grad():
-        return torch.cat([net(part) for part in x.split(IMAGES_AT_ONCE)])
+        return torch.cat([net(part) for part in torch.split(x, IMAGES_AT_ONCE)])

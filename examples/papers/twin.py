@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bnnc import nn as bnn
+import bnnc.nn as bnn
 from bnnc.nn.layer import Layer, Window
 from bnnc.zoo.residual import AddRelu
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: pip install bnnc[torch]")
+from torch import nn
+
 from bnnc import zoo
 from bnnc.zoo import count_weights
 
-MEGABYTES = {
+MEGABYTES: dict[str, tuple[Callable[[], nn.Module], float]] = {
     "VGG-Small": (zoo.vgg_small, 0.91),
     "AlexNet": (zoo.hybrid_alexnet, 23.8),
     "AlexNet, last layer binary": (lambda: zoo.hybrid_alexnet(last="wbin"), 7.93),
