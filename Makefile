@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TORCH := $(VENV)/.torch
 C_SOURCES = $(shell find runtime -name '*.[ch]')
 
-.PHONY: help venv demo check format test test-all bench clean
+.PHONY: help venv demo check format test test-all bench performance clean
 
 help:
 	@echo 'make demo      compile the example network for arm and hls, run it everywhere, compare the bits'
@@ -14,6 +14,7 @@ help:
 	@echo 'make test      the tests that take no more than minutes'
 	@echo 'make test-all  every test'
 	@echo 'make bench     the figures and the table of results in docs/results.md'
+	@echo 'make performance  layers and networks beside others, in docs/performance.md'
 	@echo 'make format    format the sources in place'
 	@echo 'make clean     remove what was built; the environment .venv stays'
 
@@ -52,6 +53,9 @@ test-all: $(TORCH)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/figures.py
 	$(BIN)/python benchmarks/results.py
+
+performance: $(TORCH)
+	$(BIN)/python benchmarks/performance.py
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis compiler/*.egg-info

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-BNNC = Path(sys.executable).parent / "bnnc"
+BNNC = (sys.executable, "-m", "bnnc")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def bnnc(*arguments: str | Path, core: int | None = None) -> Measured:
     """Run one command, on one CPU core where `core` says so. SystemExit with its output when it fails."""
     start = time.monotonic()
     process = subprocess.Popen(
-        [BNNC, *arguments],
+        [*BNNC, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

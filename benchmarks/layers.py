@@ -12,6 +12,7 @@ from bnnc.ir.graph import Graph, Level
 from bnnc.ir.integer_ops import Conv2d, Threshold
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import Pack, Unpack, XnorConv2d
+from bnnc.passes.sparsify import sparse_form
 
 SEED = 4
 ONE = np.array(1, np.float32)
@@ -50,6 +51,33 @@ def int8_conv(shape: Shape) -> Graph:
     conv = Conv2d("conv", source, weights, I8, strides, pads, groups=shape.groups)
     packed = Pack("bits", _threshold(rng, conv, 127**2))
     return Graph(f"i8_{shape.name}", Level.PACKED, ToFloat("float", Unpack("result", packed)))
+
+
+def int8_dense(weights: NDArray[np.int8]) -> Graph:
+    """Weights (outputs, inputs) as a dense layer on int8, whatever is 0 among them."""
+    return _ended(f"int8_{_sizes(weights)}", _dense(weights))
+
+
+def sparse_dense(weights: NDArray[np.int8]) -> Graph:
+    """The same as a sparse layer, whether or not that pays."""
+    sparse = sparse_form(_dense(weights))
+    assert sparse is not None, "too many weights that are not 0"
+    return _ended(f"sparse_{_sizes(weights)}", sparse)
+
+
+def _dense(weights: NDArray[np.int8]) -> Conv2d:
+    outputs, inputs = weights.shape
+    source = _codes(I8_CUTS, I8.lo, I8, (1, 1, inputs))
+    return Conv2d("dense", source, weights.reshape(outputs, 1, 1, inputs), I8)
+
+
+def _sizes(weights: NDArray[np.int8]) -> str:
+    return f"c{weights.shape[1]}_o{weights.shape[0]}"
+
+
+def _ended(name: str, x: Op) -> Graph:
+    """The sums are the raw integers."""
+    return Graph(name, Level.PACKED, ToFloat("float", x))
 
 
 B1_PM_CUTS = np.zeros((1, 1), np.float32)

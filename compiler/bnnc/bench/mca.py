@@ -97,48 +97,48 @@ def estimate(counted: Counted, tools: Tools, cpu: str) -> list[tuple[float, Loop
     The cycles are those of windows spread evenly over what the kernel executed, per instruction, times all of
     its instructions.
     """
-    listing = _listing(counted.code, tools)
-    return [(_spread(t, listing, tools, cpu), _inner_loop(t, listing, tools, cpu)) for t in counted.kernels]
+    text = disassembled(counted.code, tools)
+    return [(_spread(t, text, tools, cpu), _inner_loop(t, text, tools, cpu)) for t in counted.kernels]
 
 
-def _listing(code: Mapping[int, bytes], tools: Tools) -> dict[int, list[str]]:
+def disassembled(code: Mapping[int, bytes], tools: Tools) -> dict[int, list[str]]:
     """The instructions of every block."""
     words = sorted({memory[i : i + 4] for memory in code.values() for i in range(0, len(memory), 4)})
     known = dict(zip(words, tools.disassemble(words), strict=True))
     return {a: [known[memory[i : i + 4]] for i in range(0, len(memory), 4)] for a, memory in code.items()}
 
 
-def _spread(trace: Trace, listing: Mapping[int, list[str]], tools: Tools, cpu: str) -> float:
-    windows = list(_windows(trace, listing))
+def _spread(trace: Trace, text: Mapping[int, list[str]], tools: Tools, cpu: str) -> float:
+    windows = list(_windows(trace, text))
     taken = sum(map(len, windows))
     return sum(tools.cycles(windows, cpu)) * trace.instructions / taken
 
 
-def _windows(trace: Trace, listing: Mapping[int, list[str]]) -> Iterable[list[str]]:
+def _windows(trace: Trace, text: Mapping[int, list[str]]) -> Iterable[list[str]]:
     """Everything of a short kernel; else WINDOWS pieces."""
     lengths = np.array([trace.lengths[int(block)] for block in trace.blocks])
     ends = np.cumsum(lengths)
     total = int(ends[-1])
     if total <= WINDOWS * WINDOW:
-        yield [line for block in trace.blocks for line in listing[int(block)]]
+        yield [line for block in trace.blocks for line in text[int(block)]]
         return
     for number in range(WINDOWS):
         start = (total - WINDOW) * number // (WINDOWS - 1)
         first, last = np.searchsorted(ends, [start, start + WINDOW], side="right")
-        yield [line for block in trace.blocks[first : last + 1] for line in listing[int(block)]]
+        yield [line for block in trace.blocks[first : last + 1] for line in text[int(block)]]
 
 
-def _inner_loop(trace: Trace, listing: Mapping[int, list[str]], tools: Tools, cpu: str) -> Loop | None:
-    known = {block + 4 * i: line for block, lines in listing.items() for i, line in enumerate(lines)}
+def _inner_loop(trace: Trace, text: Mapping[int, list[str]], tools: Tools, cpu: str) -> Loop | None:
+    known = {block + 4 * i: line for block, lines in text.items() for i, line in enumerate(lines)}
     executed = _executions(trace)
     loops = [loop for loop in _innermost(trace) if all(address in executed for address in loop)]
     if not loops:
         return None
     main = max(loops, key=lambda loop: sum(executed[address] for address in loop))
-    text = tuple(" ".join(known[address].split()) for address in main)
+    body = tuple(" ".join(known[address].split()) for address in main)
     spent = sum(executed[address] for address in main)
-    [cycles] = tools.cycles([text], cpu, iterations=LOOPED)
-    return Loop(text, executed[main[-1]], cycles, spent / trace.instructions)
+    [cycles] = tools.cycles([body], cpu, iterations=LOOPED)
+    return Loop(body, executed[main[-1]], cycles, spent / trace.instructions)
 
 
 def _executions(trace: Trace) -> dict[int, int]:

@@ -1,0 +1,195 @@
+"""Sections about single layers: instructions, cycles, and times beside the peers'."""
+
+from __future__ import annotations
+
+import larq
+import numpy as np
+from layers import binary_conv, binary_dense, int8_conv, int8_dense, sparse_dense
+from page import Goal, Section, table
+from race import V3, race
+from shapes import FOUR, MOST_MORE, OTHERS, PEERS, SIX, Shape
+from subject import counted, mca
+
+BITS_A_SELECTION = 256  # multiply-accumulates of one bsl: two pairs of 128-bit vectors
+CORES = {  # what llvm-mca calls the core, and MACs a cycle that its inner loops were to reach
+    "cortex-a76": ("neoverse-n1", 120),
+    "cortex-a72": ("cortex-a72", 98),
+    "neoverse-v1": ("neoverse-v1", 240),
+    "cortex-a53": ("cortex-a53", 45),
+    "cortex-a55": ("cortex-a55", 46),
+}
+HOST_GOAL, V3_SHARE, INT8_GOAL, FLOAT_GOAL, LARQ_GOAL = 2500, 5, 5, 18, 20
+INT8_GOALS = {"cortex-a76": 12, "cortex-a72": 6, "cortex-a53": 6}
+SPARSE_DENSITY, SPARSE_GOAL = 0.1, 3
+
+
+def instructions() -> Section:
+    """The four shapes on cortex-a76."""
+    rows, goals = [], []
+    for shape in FOUR:
+        n, cycles, _ = counted(binary_conv(shape), "cortex-a76", "conv")
+        peer = PEERS[shape]
+        assert peer.goal and peer.stretch and peer.best
+        peers = (peer.dabnn, peer.lce, peer.lce_indirect)
+        ratio, share = 128 * n / shape.macs, peer.best / n
+        rows.append(
+            (str(shape), n, ratio, *peers, share, peer.goal, peer.stretch, cycles, _rate(shape, cycles))
+        )
+        goals.append(Goal(f"instructions of {shape}", n, peer.goal))
+        goals.append(Goal(f"instructions of {shape}, stretch", n, peer.stretch))
+    columns = ("layer", "bnnc", "per 128 MACs", "daBNN", "LCE", "LCE indirect", "best peer / bnnc")
+    columns += ("goal", "stretch", "cycles", "MACs a cycle")
+    text = (
+        "Instructions of a whole 3x3 layer for cortex-a76: packed input, pad 1 with zeros, a threshold a "
+        "channel, packed output. The peers' are the convolution alone, bits to float or sums: daBNN at "
+        "commit d93aa95 (pad and bconv_3x3), LCE, which is larq compute-engine, at e6860fc (with im2col, "
+        "to float), compiled by gcc 12 -O3 and counted under QEMU. "
+        f"{_mca_words('neoverse-n1, which is the same core as cortex-a76')}\n\n"
+    )
+    return Section("instructions", "Instructions of binary layers", text + table(columns, rows), tuple(goals))
+
+
+def loops() -> Section:
+    """The inner loops on every core."""
+    rows, goals = [], []
+    for cpu, (model, bound) in CORES.items():
+        for shape in FOUR:
+            n, cycles, loop = counted(binary_conv(shape), cpu, "conv")
+            if loop is None:
+                continue
+            macs = BITS_A_SELECTION * sum(line.split()[0] in ("bsl", "bit", "bif") for line in loop.text)
+            rate = macs / loop.cycles
+            rows.append(
+                (cpu, model, str(shape), n, _rate(shape, cycles), len(loop.text), loop.share, rate, bound)
+            )
+            goals.append(
+                Goal(f"MACs a cycle of the inner loop on {cpu}, {shape}", rate, bound, at_least=True)
+            )
+    columns = ("cpu", "model of llvm-mca", "layer", "instructions", "MACs a cycle, layer")
+    columns += ("instructions of the loop", "share of the layer", "MACs a cycle, loop", "goal")
+    text = (
+        "The innermost loop in which most instructions are executed (of several with different tiles the "
+        f"first), repeated {100} times by llvm-mca. MACs of a loop are 256 for each `bsl`.\n\n"
+    )
+    return Section("loops", "Inner loops", text + table(columns, rows), tuple(goals))
+
+
+def geometries() -> Section:
+    """Other kernels, strides, groups and dense layers beside the 3x3 of the same depth."""
+    rows, goals = [], []
+    for shape, like in OTHERS:
+        n, cycles, _ = counted(binary_conv(shape), "cortex-a76", "conv")
+        base, _, _ = counted(binary_conv(like), "cortex-a76", "conv")
+        ratio = (n / shape.macs) / (base / like.macs)
+        rows.append((str(shape), n, 128 * n / shape.macs, cycles, str(like), ratio))
+        goals.append(
+            Goal(f"instructions a MAC of {shape}, beside {like}", ratio, float(MOST_MORE), at_least=False)
+        )
+    for inputs, outputs in ((512, 1000), (1024, 1024), (4096, 1000)):
+        n, cycles, _ = counted(binary_dense(inputs, outputs), "cortex-a76", "dense")
+        rows.append((f"dense {inputs}->{outputs}", n, 128 * n / (inputs * outputs), cycles, "", None))
+    columns = ("layer", "instructions", "per 128 MACs", "cycles", "beside", "per MAC, ratio")
+    text = (
+        "For cortex-a76. A dense layer has no weight that is used twice: 128 MACs are one 16-byte load, "
+        "and each of them needs eor, cnt and an addition besides.\n\n"
+    )
+    return Section("geometries", "Other layers", text + table(columns, rows), tuple(goals))
+
+
+def int8() -> Section:
+    """int8 layers: multiply-accumulates an instruction."""
+    rows, goals = [], []
+    for shape in (Shape(28, 128, 128), Shape(14, 256, 256), Shape(28, 128, 128, 1)):
+        for cpu, bound in INT8_GOALS.items():
+            n, cycles, _ = counted(int8_conv(shape), cpu, "conv")
+            rows.append((str(shape), cpu, n, shape.macs / n, bound, cycles, _rate(shape, cycles)))
+            goals.append(
+                Goal(f"int8 MACs an instruction, {cpu}, {shape}", shape.macs / n, bound, at_least=True)
+            )
+    columns = ("layer", "cpu", "instructions", "MACs an instruction", "goal", "cycles", "MACs a cycle")
+    text = "int8 by int8, with thresholds; cortex-a76 has dot products, the others have not.\n\n"
+    return Section("int8", "int8 layers", text + table(columns, rows), tuple(goals))
+
+
+def sparse() -> Section:
+    """A pruned layer, sparse and dense."""
+    rows, goals = [], []
+    for inputs, outputs in ((1024, 1024), (4096, 1000)):
+        for cpu in INT8_GOALS:
+            rng = np.random.default_rng(1)
+            kept = rng.random((outputs, inputs)) < SPARSE_DENSITY
+            weights = np.where(kept, rng.choice([-8, -4, -2, -1, 1, 2, 4, 8], kept.shape), 0).astype(np.int8)
+            dense, _, _ = counted(int8_dense(weights), cpu, "dense")
+            few, _, _ = counted(sparse_dense(weights), cpu, "dense")
+            rows.append((f"{inputs}->{outputs}", cpu, int(kept.sum()), dense, few, dense / few))
+            goals.append(
+                Goal(f"sparse against dense, {inputs}->{outputs}, {cpu}", dense / few, SPARSE_GOAL, True)
+            )
+    columns = ("layer", "cpu", "weights that are not 0", "dense int8, instructions", "sparse", "ratio")
+    text = "Dense layers on int8 of which 10 % of the weights are not 0, each forced into either form.\n\n"
+    return Section("sparse", "Sparse layers", text + table(columns, rows), tuple(goals))
+
+
+def times() -> Section:
+    """The six public shapes on this machine, in turn with the peers."""
+    missing = _larq_missing()
+    rows, goals = [], []
+    for shape in SIX:
+        result = race(shape, has_larq=not missing)
+        int8_name, larq_name = result.best("onnxruntime int8"), result.best("larq")
+        rates = {
+            n: result.gmacs(n) for n in ("bnnc", f"bnnc {V3}", "onnxruntime float32", int8_name, larq_name)
+        }
+        mine = rates["bnnc"] or 0.0
+        others = [(rates["onnxruntime float32"], FLOAT_GOAL), (rates[int8_name], INT8_GOAL)]
+        others += [(rates[larq_name], LARQ_GOAL)] if larq_name else []
+        published = PEERS[shape].dabnn_ms
+        pixel = shape.macs / published / 1e6 if published else None
+        best = larq_name.removeprefix("larq ")
+        rows.append((str(shape), *rates.values(), best, pixel))
+        goals.append(Goal(f"GMAC/s of {shape}", mine, HOST_GOAL, at_least=True))
+        goals.append(Goal(f"GMAC/s of {shape}, {V3}", rates[f"bnnc {V3}"] or 0.0, HOST_GOAL / V3_SHARE, True))
+        for (rate, bound), name in zip(
+            others, ("onnxruntime float32", "onnxruntime int8", "larq"), strict=False
+        ):
+            goals.append(Goal(f"times as fast as {name}, {shape}", mine / (rate or 1), bound, at_least=True))
+    columns = (
+        "layer",
+        "bnnc",
+        f"bnnc {V3}",
+        "onnxruntime float32",
+        "onnxruntime int8",
+        "larq 0.16",
+        "its best",
+    )
+    columns += ("daBNN on Pixel 1",)
+    words = f"larq-compute-engine 0.16 could not be installed here: {missing}. " if missing else ""
+    text = (
+        "GMAC/s on one core, whole layers: bnnc and larq-compute-engine from packed bits to packed bits "
+        "through thresholds, onnxruntime the convolution alone, int8 in the faster of the layouts NHWC "
+        "and NCHW. Of larq its default and its indirect kernel were run, each with packed and with float "
+        "output, and the best is shown; on x86 its kernels are portable C++, it is made for ARM. "
+        f"{words}daBNN's figures are those that it publishes (docs/benchmark_and_comparison.md, "
+        "2019-05-06, one thread of a Pixel 1): another machine, so no comparison.\n\n"
+    )
+    return Section("times", "Times on this machine", text + table(columns, rows), tuple(goals))
+
+
+def _larq_missing() -> str:
+    """Why larq-compute-engine is not there; empty where it is."""
+    try:
+        larq.python()
+    except larq.CannotInstall as error:
+        return str(error)
+    return ""
+
+
+def _rate(shape: Shape, cycles: float | None) -> float | None:
+    return shape.macs / cycles if cycles else None
+
+
+def _mca_words(model: str) -> str:
+    tools = mca()
+    if tools is None:
+        return "There are no cycles: llvm-mca 19 or newer was not installed."
+    return f"Cycles of the whole layer: llvm-mca {tools.version} on {model}."

@@ -1,0 +1,48 @@
+"""Instructions of every kernel add up to those of the program that is delivered, on every architecture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.bench.conftest import Compile
+
+from bnnc.bench.compiled import Compiled
+from bnnc.bench.emulated import Trace, count
+from bnnc.executors.native import UnicornRunner
+
+GLUE = 12  # instructions by which the functions around `run` may differ in the two programs
+
+
+def delivered(program: Compiled) -> int:
+    """Instructions of a run of the executable in the folder; the second one has nothing to load."""
+    runner = UnicornRunner(program.graph, program.folder, count=True)
+    runner.run(np.repeat(program.sample(), 2, axis=0))
+    return runner.instructions[1]
+
+
+@pytest.mark.parametrize("cpu", ["cortex-a76", "cortex-a7", "rv64gc", "rv64gc-zbb"])
+def test_kernels_add_up_to_the_whole(compiled: Compile, cpu: str) -> None:
+    program = compiled("arm", cpu)
+    counted = count(program)
+    assert abs(counted.instructions - delivered(program)) <= GLUE
+    inside = [trace.instructions for trace in counted.kernels]
+    assert len(inside) == len(program.functions) and min(inside) > 0
+    assert 0.8 * counted.instructions < sum(inside) < counted.instructions
+
+
+def test_a_microcontroller(compiled: Compile) -> None:
+    counted = count(compiled("arm", "cortex-m4"))
+    assert min(trace.instructions for trace in counted.kernels) > 0
+
+
+def test_the_same_twice(compiled: Compile) -> None:
+    first, second = (count(compiled("arm", None)) for _ in range(2))
+    assert first.instructions == second.instructions
+    for a, b in zip(first.kernels, second.kernels, strict=True):
+        assert np.array_equal(a.blocks, b.blocks)
+
+
+def test_blocks_count_with_their_lengths() -> None:
+    trace = Trace(np.array([8, 40, 8, 8], np.uint64), {8: 3, 40: 5, 99: 7})
+    assert trace.executions == {8: 3, 40: 1}
+    assert trace.instructions == 3 * 3 + 5
