@@ -25,6 +25,9 @@ and bits out. Cycles are estimates of llvm-mca, which knows the core's pipeline 
 branch predictions, and is pessimistic about in-order cores. Times are wall-clock times, the fastest that were
 taken, in turn with the others. A MAC is a binary multiply-accumulate where nothing else is said; padding
 counts.
+
+`bnnc bench model.onnx --cpu cortex-a76` says the same of any network, layer by layer; `--json` for programs,
+`--plot shares.svg` as a picture.
 """
 
 

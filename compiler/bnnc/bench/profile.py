@@ -113,7 +113,8 @@ def _timed(
     except BnncError as error:
         notes.append(f"no wall-clock times: {error}")
         return None, None
-    notes.append(f"wall-clock times: medians of {timed.runs} runs on one core of this machine")
+    what = f"medians of {timed.runs} runs on one core of this machine"
+    notes.append(f"wall-clock times: {what}; those of layers contain a reading of the clock")
     return host, timed
 
 
