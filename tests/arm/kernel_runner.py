@@ -69,29 +69,38 @@ def planes_of(kind: Elem, shape: tuple[int, int, int]) -> Pack:
     return Pack("planes", values_of(kind, shape))
 
 
-def run_cases(cases: Sequence[Case], target: Target) -> list[Array]:
-    """The result of every case, all of them compiled into one object."""
+def run_cases(cases: Sequence[Case], target: Target, parts: int = 1) -> list[Array]:
+    """The result of every case, all of them compiled into one object; of kernels that threads share the last
+    part is done first.
+    """
     stages = [replace(case.stage, name=f"s{i:02d}") for i, case in enumerate(cases)]
-    compiled = compile_stages(stages, target)
-    machine = HostMachine(compiled) if target.kind == "host" else ArmMachine(compiled, target)
+    compiled = compile_stages(stages, target, parts)
+    machine = HostMachine(compiled, parts) if target.kind == "host" else ArmMachine(compiled, target)
     return [machine.run(f, case) for f, case in zip(compiled.functions, cases, strict=True)]
 
 
 class HostMachine:
     """This machine, by way of a shared library."""
 
-    def __init__(self, compiled: CompiledStages) -> None:
-        self._library = load_library(compiled)
+    def __init__(self, compiled: CompiledStages, parts: int = 1) -> None:
+        self._library, self._parts = load_library(compiled), parts
 
     def run(self, function: StageFunction, case: Case) -> Array:
         wanted = case.wanted
         blocks = [_block(np.ascontiguousarray(x).tobytes(), 0) for x in case.inputs]
         y = _block(b"", wanted.nbytes)
-        blocks += [y, _block(b"", function.scratch_bytes), _block(function.constants, 0)]
-        self._library[function.name](*(ctypes.c_void_p(b.ctypes.data) for b in blocks))
-        for block in blocks:
-            assert (block[-GUARD:] == FILL).all(), f"{function.name} wrote past a buffer"
+        for share in shares(function, self._parts):
+            scratch = _block(b"", function.scratch_bytes)
+            used = [*blocks, y, scratch, _block(function.constants, 0)]
+            self._library[function.name](*(ctypes.c_void_p(b.ctypes.data) for b in used), *share)
+            for block in used:
+                assert (block[-GUARD:] == FILL).all(), f"{function.name} wrote past a buffer"
         return y[:-GUARD].copy().view(wanted.dtype).reshape(wanted.shape)
+
+
+def shares(function: StageFunction, parts: int) -> list[tuple[int, ...]]:
+    """What a kernel is called with behind its pointers, call by call."""
+    return [(part, parts) for part in reversed(range(parts))] if function.is_shared else [()]
 
 
 def load_library(compiled: CompiledStages) -> ctypes.CDLL:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bnnc.arm.layout import Layout, lay_out
+from bnnc.arm.layout import Layout, lay_out, share
 from bnnc.arm.project import Golden, Project, object_of, project, write_sources
 from bnnc.arm.sizes import StageSize, stage_sizes
 from bnnc.arm.stored import StoredLayer, store_constants
 from bnnc.arm.toolchain import Toolchain, cross_toolchain, native_toolchain
 from bnnc.errors import BnncError
 from bnnc.ir.graph import Graph
-from bnnc.schedule.memory import plan
+from bnnc.schedule.memory import aligned, plan
 from bnnc.schedule.stages import Stage, stages
 from bnnc.storage.layer import Part
 from bnnc.targets import Target
@@ -25,13 +25,24 @@ __all__ = ["Built", "Golden", "build"]
 class Kernels:
     """Compiled stages: one object file; constants and scratch bytes of every stage, in their order.
 
-    `parts` are the arrays among the constants, if they are known.
+    `parts` are the arrays among the constants, if they are known. Functions that `are_shared` are called by
+    each of `threads`, with as much scratch memory each.
     """
 
     object_file: bytes
     constants: tuple[bytes, ...]
     scratch_bytes: tuple[int, ...]
     parts: tuple[tuple[Part, ...], ...] = ()
+    are_shared: tuple[bool, ...] = ()
+    threads: int = 1
+
+    @property
+    def all_scratch_bytes(self) -> tuple[int, ...]:
+        """The scratch memory of all threads."""
+        if self.threads == 1:
+            return self.scratch_bytes
+        sizes = zip(self.scratch_bytes, self.are_shared, strict=True)
+        return tuple(self.threads * aligned(size) if shared else size for size, shared in sizes)
 
 
 @dataclass(frozen=True)
@@ -47,11 +58,14 @@ class Built:
     library: str
     arena_bytes: int
     weight_bytes: int
+    threads: int = 1
     layers: tuple[StoredLayer, ...] = ()
     stages: tuple[StageSize, ...] = ()
 
 
-def build(graph: Graph, target: Target, out: Path, golden: Golden, compress: str = "none") -> Built:
+def build(
+    graph: Graph, target: Target, out: Path, golden: Golden, compress: str = "none", threads: int = 1
+) -> Built:
     """Fill the empty folder `out`. The same input gives the same bytes. `compress`: none or huffman.
 
     Raises BnncError when there is no golden sample or no compiler, before anything costly is done.
@@ -60,7 +74,8 @@ def build(graph: Graph, target: Target, out: Path, golden: Golden, compress: str
         raise BnncError.at("", "no sample for the program's self-test", "give at least one")
     tools = toolchain(target)
     steps = program_stages(graph)
-    return assemble(graph, steps, compile_kernels(steps, target), target, tools, golden, out, compress)
+    kernels = compile_kernels(steps, target, threads)
+    return assemble(graph, steps, kernels, target, tools, golden, out, compress)
 
 
 def toolchain(target: Target) -> Toolchain:
@@ -74,16 +89,18 @@ def program_stages(graph: Graph) -> tuple[Stage, ...]:
     return tuple(replace(stage, name=f"{name}_{stage.name}") for stage in stages(graph))
 
 
-def compile_kernels(steps: Sequence[Stage], target: Target) -> Kernels:
+def compile_kernels(steps: Sequence[Stage], target: Target, threads: int = 1) -> Kernels:
     """Machine code of the stages. TVM is loaded here."""
     from bnnc.arm.codegen import compile_stages
 
-    done = compile_stages(steps, target)
+    done = compile_stages(steps, target, threads)
     return Kernels(
         done.object_file,
         tuple(function.constants for function in done.functions),
         tuple(function.scratch_bytes for function in done.functions),
         tuple(function.parts for function in done.functions),
+        tuple(function.is_shared for function in done.functions),
+        threads,
     )
 
 
@@ -98,14 +115,16 @@ def assemble(
     compress: str = "none",
 ) -> Built:
     """Write the sources beside the kernels, compile and link them."""
-    files = project(graph, compress, target.is_freestanding)
+    files = project(graph, compress, target.is_freestanding, kernels.threads)
+    if kernels.threads > 1:
+        tools = replace(tools, libraries=(*tools.libraries, "-pthread"))
     stored = store_constants(steps, kernels.constants, kernels.parts, compress)
-    memory = plan(steps, kernels.scratch_bytes)
-    layout = lay_out(graph, steps, memory, stored)
+    memory = plan(steps, kernels.all_scratch_bytes)
+    layout = share(lay_out(graph, steps, memory, stored), kernels.scratch_bytes, kernels.are_shared)
     (out / files.kernels).write_bytes(kernels.object_file)
     write_sources(graph, layout, golden, tools, out, files)
     library = _compile_and_link(files, target, tools, out)
-    sizes = stage_sizes(steps, memory, kernels.scratch_bytes, kernels.constants)
+    sizes = stage_sizes(steps, memory, kernels.all_scratch_bytes, kernels.constants)
     return replace(_built(files, layout, library), layers=stored.layers, stages=sizes)
 
 
@@ -127,4 +146,6 @@ def _compile_and_link(files: Project, target: Target, tools: Toolchain, out: Pat
 
 def _built(files: Project, layout: Layout, library: str) -> Built:
     archive = f"lib{files.name}.a"
-    return Built(files.name, files.name, archive, library, layout.arena_bytes, len(layout.weights))
+    return Built(
+        files.name, files.name, archive, library, layout.arena_bytes, len(layout.weights), files.threads
+    )

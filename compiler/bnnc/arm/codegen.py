@@ -14,6 +14,7 @@ from tvm import tirx
 from bnnc.arm.kernels.builder import Built
 from bnnc.arm.kernels.isa import isa
 from bnnc.arm.lowering import check, lower
+from bnnc.arm.sharing import threads_of
 from bnnc.schedule.stages import Stage
 from bnnc.targets import Target
 
@@ -23,13 +24,15 @@ class StageFunction:
     """The function of a stage; see `kernels.builder` for its parameters.
 
     `constants` is a blob whose parts are 64-byte aligned if it is, `parts` their starts and sizes in bytes;
-    `scratch_bytes` is the scratch memory it uses, which is 64-byte aligned too.
+    `scratch_bytes` is the scratch memory it uses, which is 64-byte aligned too; where it `is_shared` by
+    threads, each needs as much.
     """
 
     name: str
     constants: bytes
     scratch_bytes: int
     parts: tuple[tuple[int, int], ...]
+    is_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,14 @@ class CompiledStages:
     functions: tuple[StageFunction, ...]
 
 
-def compile_stages(stages: Sequence[Stage], target: Target) -> CompiledStages:
+def compile_stages(stages: Sequence[Stage], target: Target, threads: int = 1) -> CompiledStages:
     """Compile every stage; BnncError, before any code is made, when an operation has no kernel."""
     check(stages, target.name)
-    built = {stage.name: lower(stage, isa(target)) for stage in stages}
+    built = {stage.name: lower(stage, isa(target), threads_of(stage, threads)) for stage in stages}
     assert len(built) == len(stages), "two stages have the same name"
-    functions = (StageFunction(name, b.constants, b.scratch_bytes, b.parts) for name, b in built.items())
+    functions = (
+        StageFunction(name, b.constants, b.scratch_bytes, b.parts, b.is_shared) for name, b in built.items()
+    )
     return CompiledStages(_object_file(built, target), tuple(functions))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bnnc.arm.stored import Blob, Storage
 from bnnc.ir.graph import Graph
@@ -16,7 +16,8 @@ from bnnc.schedule.stages import Stage, storage
 class Call:
     """A call of a kernel. `inputs`, `y`, `scratch` are offsets into the arena, `constants` into the weights.
 
-    Where the constants `are_decoded`, into the memory that weights are decoded to.
+    Where the constants `are_decoded`, into the memory that weights are decoded to. A kernel that `is_shared`
+    is called by every thread, for a part of the work and with `scratch_bytes` of its own.
     """
 
     function: str
@@ -26,6 +27,8 @@ class Call:
     scratch: int
     constants: int
     are_decoded: bool
+    is_shared: bool = False
+    scratch_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,12 @@ class Layout:
     @property
     def arities(self) -> list[int]:
         """How many inputs kernels have, each number once."""
-        return sorted({len(call.inputs) for call in self.calls})
+        return sorted({len(call.inputs) for call in self.calls if not call.is_shared})
+
+    @property
+    def shared_arities(self) -> list[int]:
+        """The same of kernels that are shared."""
+        return sorted({len(call.inputs) for call in self.calls if call.is_shared})
 
 
 def lay_out(graph: Graph, stages: Sequence[Stage], plan: MemoryPlan, constants: Storage) -> Layout:
@@ -81,6 +89,15 @@ def lay_out(graph: Graph, stages: Sequence[Stage], plan: MemoryPlan, constants: 
         constants.blobs,
         constants.decoded_bytes,
     )
+
+
+def share(layout: Layout, scratch_bytes: Sequence[int], are_shared: Sequence[bool]) -> Layout:
+    """The layout where some kernels are shared by threads; `scratch_bytes` is what one thread needs."""
+    if not any(are_shared):
+        return layout
+    told = zip(layout.calls, scratch_bytes, are_shared, strict=True)
+    calls = tuple(replace(call, is_shared=is_, scratch_bytes=aligned(size)) for call, size, is_ in told)
+    return replace(layout, calls=calls)
 
 
 def label(stage: Stage) -> str:

@@ -52,9 +52,9 @@ def check(stages: Sequence[Stage], target_name: str) -> None:
     )
 
 
-def lower(stage: Stage, isa: Isa) -> Built:
-    """The kernel of a stage that `check` has passed."""
-    return build_kernel(stage.name, stage.inputs, lambda kernel: _write(kernel, isa, stage))
+def lower(stage: Stage, isa: Isa, parts: int = 1) -> Built:
+    """The kernel of a stage that `check` has passed, shared by so many threads where that is possible."""
+    return build_kernel(stage.name, stage.inputs, lambda kernel: _write(kernel, isa, stage), parts)
 
 
 def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:

@@ -25,6 +25,7 @@ from bnnc.schedule.memory import ALIGNMENT
 RUNTIME = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_main.c", "bnnc_model.h", "bnnc_npy.c", "bnnc_npy.h")
 # In programs whose weights are compressed.
 BARE = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_memory.c", "bare/string.h")  # without an operating system
+POOL = ("bnnc_pool.c", "bnnc_pool.h")  # in programs with threads
 DECODER = (
     "bnnc_panels.c",
     "bnnc_sparse.c",
@@ -69,6 +70,7 @@ class Model:
     n_golden: int
     loads: bool
     is_bare: bool
+    threads: int
 
     @property
     def macro(self) -> str:
@@ -81,7 +83,8 @@ class Project:
     """Sources of a program in its folder: those of the `library`, and what the entry `program` adds.
 
     `loads`: weights are compressed, and the library has a function that decodes them. `is_bare`: there is no
-    operating system; the float edge lies beside the library, and the program is an image for emulators.
+    operating system; the float edge lies beside the library, and the program is an image for emulators. With
+    more than one of `threads` the library has a pool of them.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Project:
     program: tuple[str, ...]
     loads: bool
     is_bare: bool = False
+    threads: int = 1
 
     @property
     def kernels(self) -> str:
@@ -96,16 +100,17 @@ class Project:
         return f"{self.name}_kernels.o"
 
 
-def project(graph: Graph, compress: str = "none", is_bare: bool = False) -> Project:
+def project(graph: Graph, compress: str = "none", is_bare: bool = False, threads: int = 1) -> Project:
     """The names of the sources (compiled) and of the kernels' object file."""
     name, loads = identifier(graph.name), compress != "none"
     decoder = tuple(f"runtime/{file}" for file in DECODER if file.endswith(".c")) if loads else ()
     core = tuple(f"{name}{part}" for part in (".c", "_self_test.c", "_weights.S"))
     if is_bare:
         return Project(name, (*core, "runtime/bnnc_memory.c", *decoder), (f"{name}_image.c",), loads, True)
-    library = (core[0], f"{name}_edge.c", *core[1:], "runtime/bnnc_edge.c", *decoder)
+    pool = ("runtime/bnnc_pool.c",) if threads > 1 else ()
+    library = (core[0], f"{name}_edge.c", *core[1:], "runtime/bnnc_edge.c", *decoder, *pool)
     program = (f"{name}_program.c", "runtime/bnnc_main.c", "runtime/bnnc_npy.c")
-    return Project(name, library, program, loads)
+    return Project(name, library, program, loads, threads=threads)
 
 
 def write_sources(
@@ -115,10 +120,16 @@ def write_sources(
     model = describe(graph, layout, golden, files)
     (folder / "weights.bin").write_bytes(layout.weights)
     (folder / "runtime" / ("bare" if files.is_bare else "")).mkdir(parents=True)
-    for file in (*(BARE if files.is_bare else RUNTIME), *(DECODER if files.loads else ())):
+    for file in _runtime(files):
         shutil.copyfile(resource("bnnc.runtime", file), folder / "runtime" / file)
     for file, template, values in _files(graph, model, layout, golden, tools, files):
         (folder / file).write_text(_render(template, {"m": model, **values}), encoding="utf-8")
+
+
+def _runtime(files: Project) -> tuple[str, ...]:
+    """The files of the runtime that the sources need."""
+    decoder, pool = DECODER if files.loads else (), POOL if files.threads > 1 else ()
+    return (*(BARE if files.is_bare else RUNTIME), *decoder, *pool)
 
 
 def describe(graph: Graph, layout: Layout, golden: Golden, files: Project) -> Model:
@@ -147,6 +158,7 @@ def describe(graph: Graph, layout: Layout, golden: Golden, files: Project) -> Mo
         n_golden=len(golden.codes),
         loads=files.loads,
         is_bare=files.is_bare,
+        threads=files.threads,
     )
 
 

@@ -31,6 +31,13 @@ COMPRESSIONS = ("none", "huffman")
     default="none",
     help="How weights are stored: none, as they are read, or huffman, decoded before the first run.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    metavar="N",
+    help="How many threads share the work of a run, for arm and host; 1 unless told.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not run what was made.")
 @click.option("--force", is_flag=True, help="Replace what an earlier compile made in DIR.")
 @click.option(
@@ -53,6 +60,7 @@ def command(
     output: Path,
     cpu: str | None,
     compress: str,
+    threads: int,
     no_verify: bool,
     force: bool,
     samples: int | None,
@@ -68,7 +76,7 @@ def command(
     from bnnc.executors.registry import build_target
     from bnnc.executors.samples import choose_samples
 
-    target = build_target(kind, cpu, compress)
+    target = build_target(kind, cpu, compress, threads)
     opened = open_network(path, domain, calibrate)
     with new_folder(output, force) as folder:
         x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)

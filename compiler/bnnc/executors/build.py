@@ -37,7 +37,9 @@ def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | N
     from bnnc.arm import build as arm
     from bnnc.arm.project import Golden
 
-    built = asdict(arm.build(graph, target.processor, folder, Golden(*golden), target.compress))
+    built = asdict(
+        arm.build(graph, target.processor, folder, Golden(*golden), target.compress, target.threads)
+    )
     return {key: value for key, value in built.items() if value != ()}
 
 

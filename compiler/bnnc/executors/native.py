@@ -72,6 +72,8 @@ class HostExecutor:
             raise BnncError.at(str(path), what, "compile it again on this machine") from error
         if hasattr(library, f"{name}_load") and library[f"{name}_load"]() != 0:
             raise BnncError.at(str(path), "its weights are damaged", "compile it again")
+        if hasattr(library, f"{name}_start_threads"):
+            library[f"{name}_start_threads"]()
         return library
 
     @property

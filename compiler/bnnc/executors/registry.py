@@ -35,11 +35,12 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class BuildTarget:
-    """What to build for: `processor` is None for hls. `compress`: none or huffman."""
+    """What to build for: `processor` is None for hls. `compress`: none or huffman; `threads` of a run."""
 
     kind: str
     processor: Target | None = None
     compress: str = "none"
+    threads: int = 1
 
     @property
     def cpu(self) -> str:
@@ -47,11 +48,18 @@ class BuildTarget:
         return self.processor.name if self.processor else ""
 
 
-def build_target(kind: str, cpu: str | None = None, compress: str = "none") -> BuildTarget:
+def build_target(kind: str, cpu: str | None = None, compress: str = "none", threads: int = 1) -> BuildTarget:
     """The target of that name; BnncError with what there is when there is no such target or CPU."""
     match kind:
         case "arm" | "host":
-            return BuildTarget(kind, target(kind, cpu), compress)
+            processor = target(kind, cpu)
+            if threads > 1 and processor.is_freestanding:
+                raise BnncError.at(
+                    f"target {kind}", f"{processor.name} has no threads", "leave --threads out"
+                )
+            return BuildTarget(kind, processor, compress, threads)
+        case "hls" if threads > 1:
+            raise BnncError.at("target hls", "it has no threads", "leave --threads out")
         case "hls" if cpu:
             raise BnncError.at("target hls", f"it has no CPU {cpu!r}", "leave --cpu out")
         case "hls":
