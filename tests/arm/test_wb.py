@@ -142,7 +142,8 @@ def test_inner_loops_touch_no_stack(size: int, channels: int, cpu: str) -> None:
     counts = {name: names.count(name) for name in ("eor", "bsl", "cnt")}
     assert len(set(counts.values())) == 1
     assert names.count("addp") + names.count("uadalp") == counts["bsl"]
-    assert len(largest) <= 4.5 * counts["bsl"]
+    # Single loads are two instructions where pairs are one.
+    assert len(largest) <= (5.2 if isa(target("arm", cpu)).in_order else 4.5) * counts["bsl"]
 
 
 def inner_loops(case: Case, cpu: Target) -> list[list[str]]:
@@ -153,5 +154,8 @@ def inner_loops(case: Case, cpu: Target) -> list[list[str]]:
     kernel = build_kernel("layer", case.stage.inputs, lambda k: write_wb_conv(k, isa(cpu), conv, rest, plan))
     text = generate({"layer": kernel.function}, cpu).inspect_source("asm")
     blocks = re.findall(r"//APP\n(.*?)//NO_APP", text, re.DOTALL)
-    lines = [[line.strip() for line in block.splitlines() if re.match(r"\t[a-z]", line)] for block in blocks]
+    loops = [re.search(r":\n(.*b\.ne)", block, re.DOTALL) for block in blocks]
+    lines = [
+        [line.strip() for line in found[1].splitlines() if line.startswith("\t")] for found in loops if found
+    ]
     return [block for block in lines if any(line.startswith("bsl") for line in block)]

@@ -11,9 +11,9 @@ from tests.arm.kernel_runner import Case
 
 from bnnc.arm.kernels.tiling import Tiling
 from bnnc.arm.kernels.wb_neon import CHANNELS, weight_registers
-from bnnc.arm.kernels.wb_neon_loop import NeonLoop
+from bnnc.arm.kernels.wb_neon_loop import REGISTERS, NeonLoop
 from bnnc.arm.kernels.wb_pairing import Pairing
-from bnnc.arm.kernels.wb_plan import REGISTERS, WbPlan
+from bnnc.arm.kernels.wb_plan import WbPlan
 from bnnc.ir.elem import B1_PM, TER
 from bnnc.ir.geometry import Pair
 from bnnc.ir.integer_ops import NO_CUT, Threshold
@@ -74,5 +74,5 @@ def tiles(conv: XnorConv2d) -> Iterator[WbPlan]:
             for pixels in (1, 3, 8, 17):
                 plan = Pairing(words, half)
                 loop = NeonLoop(pixels, groups, weight_registers(plan), 0)
-                if loop.n_sums + len(loop.others) <= REGISTERS:
+                if loop.fits and loop.n_sums + len(loop.others) <= REGISTERS:
                     yield WbPlan(plan, Tiling(CHANNELS, groups, outputs // (groups * CHANNELS), pixels))

@@ -9,6 +9,7 @@ from tvm.script.ir_builder import tirx as T
 from bnnc.arm.kernels.builder import Expr, bits_as, splat, vector_type
 from bnnc.targets import Target
 
+_IN_ORDER = ("cortex-a53", "cortex-a55")
 MAX_BYTE_STEPS = 31  # a byte counts at most 8 bits a step: 31 * 8 < 256
 
 
@@ -19,6 +20,7 @@ class Isa:
     Where `counts_words`, the unit counts the bits of 32-bit lanes; elsewhere of bytes, and counts have to
     be widened after `MAX_BYTE_STEPS` steps. `is_neon` is AArch64's; `pairwise` is LLVM's name for what adds
     neighbours in lanes twice as wide, where there is one. A processor without vectors has one lane.
+    A core that issues instructions `in_order` waits for each operand.
     """
 
     vector_bytes: int
@@ -26,6 +28,7 @@ class Isa:
     counts_words: bool
     is_neon: bool
     pairwise: str = ""
+    in_order: bool = False
 
     @property
     def lanes(self) -> int:
@@ -56,7 +59,7 @@ class Isa:
 def isa(target: Target) -> Isa:
     """The vector unit of a target."""
     if target.is_aarch64:
-        return Isa(16, 16, False, True, "llvm.aarch64.neon.uaddlp")
+        return Isa(16, 16, False, True, "llvm.aarch64.neon.uaddlp", target.cpu in _IN_ORDER)
     if target.is_armv7:
         return Isa(16, 8, False, False, "llvm.arm.neon.vpaddlu")
     if target.is_riscv64 or target.is_freestanding:

@@ -13,7 +13,8 @@ class AssemblyLoop(Protocol):
     """A loop over pairs of words on the operands map, weights and steps, sums s0.. and other vectors.
 
     `vector` is LLVM's type of a vector, `register` the constraint for one and how its names are written in
-    `lines`: {s0}, for instance. The loop leaves map and weights behind what it has read.
+    `lines`: {s0}, for instance. The loop leaves map and weights behind what it has read. `fits`: there
+    are registers for all; `cost`: of a step, in instructions.
     """
 
     @property
@@ -30,6 +31,12 @@ class AssemblyLoop(Protocol):
 
     @property
     def register(self) -> str: ...
+
+    @property
+    def fits(self) -> bool: ...
+
+    @property
+    def cost(self) -> int: ...
 
     @property
     def lines(self) -> tuple[str, ...]: ...

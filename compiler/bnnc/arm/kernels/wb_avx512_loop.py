@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 _SELECT = "$$202"  # the table of (a ? b : c)
+REGISTERS = 32
 VECTOR_BYTES, PAIR_BYTES = 64, 8
 
 
@@ -31,6 +32,16 @@ class Avx512Loop:
     def n_sums(self) -> int:
         """Pixel by pixel, one a vector of channels."""
         return self.pixels * self.vectors
+
+    @property
+    def fits(self) -> bool:
+        """Whether there are registers for all."""
+        return self.n_sums + len(self.others) <= REGISTERS
+
+    @property
+    def cost(self) -> int:
+        """Instructions of a step."""
+        return len(self.lines) - 1
 
     @cached_property
     def others(self) -> tuple[str, ...]:

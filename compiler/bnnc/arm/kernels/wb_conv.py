@@ -106,7 +106,7 @@ def _tile(kernel: Kernel, isa: Isa, conv: XnorConv2d, plan: WbPlan, parts: Parts
     if isa.is_neon:
         map_, own = neon_map(kernel, win, plan.pairing, parts.number)
         panels = kernel.constant(neon_weights(plan.pairing, plan.tiling, weights))
-        return NeonTile(plan.tiling, win, plan.pairing, parts.number, panels, map_, own)
+        return NeonTile(plan.tiling, win, plan.pairing, parts.number, panels, map_, own, isa.in_order)
     map_, own = avx512_map(kernel, win, plan.pairing, parts.number)
     panels = kernel.constant(avx512_weights(plan.tiling, plan.pairing, weights))
     return Avx512Tile(plan.tiling, win, plan.pairing, parts.number, panels, map_, own)

@@ -32,6 +32,8 @@ _WORDS = 4  # of a register
 class NeonTile(WbTile):
     """Counts of 16 bits. `weights` uint32 (.., 2, 4); `map` uint32 (.., 2, 4); `own` int16."""
 
+    in_order: bool = False
+
     @property
     def sum_type(self) -> str:
         return SUM
@@ -45,7 +47,9 @@ class NeonTile(WbTile):
         return 2 * _WORDS
 
     def steps(self, pixels: int, pixel_bytes: int) -> AssemblyLoop:
-        return NeonLoop(pixels, self.tiling.vectors, weight_registers(self.pairing), pixel_bytes)
+        return NeonLoop(
+            pixels, self.tiling.vectors, weight_registers(self.pairing), pixel_bytes, self.in_order
+        )
 
     def halved(self, a: Expr, b: Expr) -> Expr:
         return T.call_llvm_pure_intrin("int16x8", "llvm.aarch64.neon.srhadd", a, b)

@@ -20,7 +20,6 @@ from bnnc.arm.kernels.window import Window
 from bnnc.ir.packed_ops import XnorConv2d
 from bnnc.ir.types import WORD_BITS
 
-REGISTERS = 32
 MAX_PIXELS = 18
 _MAX_OFFSET = 2**16 - PAIR_BYTES  # of a load behind a pointer
 
@@ -36,7 +35,7 @@ class WbPlan:
         """The inner loop of a tile of so many pixels."""
         vectors = self.tiling.vectors
         if isa.is_neon:
-            return NeonLoop(pixels, vectors, weight_registers(self.pairing), pixel_bytes)
+            return NeonLoop(pixels, vectors, weight_registers(self.pairing), pixel_bytes, isa.in_order)
         return Avx512Loop(pixels, vectors, pixel_bytes)
 
 
@@ -64,7 +63,7 @@ def _plans(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> Iterator[Wb
             for pixels in range(1, min(row_length(win), MAX_PIXELS) + 1):
                 plan = WbPlan(pairs, Tiling(lanes, vectors, channels // (vectors * lanes), pixels))
                 loop = plan.loop(isa, pixels, stride)
-                if loop.n_sums + len(loop.others) <= REGISTERS and pixels * stride <= _MAX_OFFSET:
+                if loop.fits and pixels * stride <= _MAX_OFFSET:
                     yield plan
 
 
@@ -81,10 +80,9 @@ def _instructions(isa: Isa, plan: WbPlan, win: Window) -> float:
 
 def _tile_instructions(isa: Isa, plan: WbPlan, win: Window, pixels: int, taps: int) -> float:
     """Of a tile in an average row, with so many taps of a row of the window."""
-    step = len(plan.loop(isa, pixels, 0).lines) - 1
     rows = sum(len(win.rows.taps(i)) for i in range(win.rows.out)) / win.rows.out
     ends = 20 + pixels * (3 + 3.5 * plan.tiling.vectors)
-    return rows * (taps * plan.pairing.pairs * step + 8) + ends
+    return rows * (taps * plan.pairing.pairs * plan.loop(isa, pixels, 0).cost + 8) + ends
 
 
 def _plain_instructions(isa: Isa, words: int, outputs: int, win: Window) -> float:
