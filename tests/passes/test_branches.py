@@ -244,3 +244,34 @@ def test_channels_are_chosen_behind_their_quantizer() -> None:
     packed = assert_exact(wide(src.AddTensors("add", shuffled, codes), "sum"), reals(rng, 2, 3, 9, 8))
     (gather,) = ops_of(packed, GatherChannels)
     assert isinstance(gather, GatherChannels) and isinstance(gather.x, Rescale)
+
+
+def on_steps(x: Op, name: str, scale: float, bits: int = 8) -> Op:
+    return src.Quant(name, x, f32(scale), f32(0), bits, True, True, "ROUND")
+
+
+def test_sums_of_steps_without_a_common_one_are_noted() -> None:
+    rng = np.random.default_rng(9)
+    x = stem(rng, 6)
+    result = src.AddTensors("add", on_steps(x, "halves", 0.5), on_steps(x, "thirds", 0.3))
+    packed = lowered(result)
+    assert [note.node for note in packed.notes] == ["add"]
+    sample = 0.1 * reals(rng, 3, 9, 8)
+    theirs = evaluate_source(graph(result), sample)
+    assert 0 < np.abs(theirs - answer(packed, sample)).max() < 0.3 / 2**8
+
+
+def test_sums_of_steps_with_a_common_one_are_exact() -> None:
+    """Halves and fifth powers of a half, of which only every third is reached."""
+    rng = np.random.default_rng(10)
+    x = stem(rng, 6)
+    third = src.Mul("three", bipolar(x, "sign"), f32(3 * 2.0**-5))
+    assert_exact(src.AddTensors("add", on_steps(x, "halves", 0.5), third), reals(rng, 2, 3, 9, 8))
+
+
+def test_concatenated_steps_stay_what_they_are() -> None:
+    rng = np.random.default_rng(11)
+    x = stem(rng, 6)
+    joined = src.Concat("concat", on_steps(x, "halves", 0.5, 4), on_steps(x, "thirds", 0.3, 4))
+    assert_exact(bipolar(hostile_batch_norm(rng, joined), "out"), reals(rng, 2, 3, 9, 8))
+    assert_exact(joined, reals(rng, 2, 3, 9, 8))

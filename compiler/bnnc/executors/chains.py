@@ -13,6 +13,7 @@ import numpy as np
 from bnnc.executors.locate import Mismatch, first_mismatch
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast, EncodeInput, Reshape
+from bnnc.ir.elem import B1_PM
 from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Array, Op
@@ -31,7 +32,11 @@ Accumulator = Conv | SumPool2d | AddMaps
 MaxPool = MaxPool2d | PackedMaxPool2d
 _MOVES = Pack | Unpack | Narrow | Reshape | ChannelsFirst | ChannelsLast
 _NO_SHIFT = 1e-3  # of the distance of two sums: what is less is the rounding of float sums
+_GRID_SLACK = 2.0**-20  # of a code: its value is code * scale rounded to float32
 _SLACK_ULPS = 8  # of the largest sum, where that is coarse beside the distance of two sums
+
+
+MAX_SUM_ULPS = 4096  # float sums of up to 10^5 products are not further off than so many ulps of the largest
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ class ChainJudge:
         """The codes that the source makes of real numbers (N, H, W, C) in place of its own sums."""
         moved = real.transpose(0, 3, 1, 2).reshape(sums.shape)
         made = self.source.between(entry.name, quantizer.name, np.ascontiguousarray(moved))
-        return source_codes(quantizer, in_layout(quantizer, made, ours.shape)).astype(ours.dtype)
+        return source_codes(quantizer, in_layout(quantizer, made, ours.shape))
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,9 @@ class _Sums:
     def far(self) -> Array:
         """Where the sums are not those of the source."""
         largest = np.abs(self.real).max().astype(np.float32)
-        slack = self.unit / 2 + _SLACK_ULPS * np.spacing(largest)
+        slack = np.minimum(self.unit / 2, MAX_SUM_ULPS * np.spacing(largest)) + _SLACK_ULPS * np.spacing(
+            largest
+        )
         is_far: Array = np.abs(self.theirs.astype(np.float64) - self.real) > slack
         return is_far
 
@@ -191,11 +198,15 @@ def _pools(op: Op, kinds: tuple[type[Op], ...]) -> int:
 
 
 def source_codes(quantizer: Quantizer, values: Array) -> Array:
-    """float64: the integers of the source's real values (N, .., channel)."""
+    """float64: the integers of the source's real values (N, .., channel); NaN where a value is no code."""
     scale = quantizer.scale.astype(np.float64)
     if isinstance(quantizer, EncodeInput):
         scale = scale.reshape(-1, *(1 for _ in values.shape[2:]))
-    return np.rint(values / scale)
+    ratios = values / scale
+    codes, elem = np.rint(ratios), quantizer.type.elem
+    legal = np.abs(ratios - codes) <= _GRID_SLACK * np.maximum(1, np.abs(codes))
+    legal &= (codes >= elem.lo) & (codes <= elem.hi)
+    return np.where(legal if elem != B1_PM else legal & (codes != 0), codes, np.nan)
 
 
 def in_layout(op: Op, values: Array, shape: tuple[int, ...]) -> Array:

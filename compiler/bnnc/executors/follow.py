@@ -93,13 +93,16 @@ class _Walk:
                 return
 
     def _take_over(self, op: Op, quantizer: Quantizer, theirs: Mapping[str, Array]) -> None:
-        """Judge the codes of a quantizer at `op`, and go on with the source's."""
+        """Judge the codes of a quantizer at `op`, and go on with the source's.
+
+        Behind approximated layers the source may have values that are no code here; then ours go on.
+        """
         ours = _plain(op, self.values[op])
         codes = source_codes(quantizer, in_layout(quantizer, theirs[quantizer.name], ours.shape))
-        codes = codes.astype(ours.dtype)
         differing = int((codes != ours).sum())
-        exact = op not in self.inexact
-        self.inexact.discard(op)
+        exact, known = op not in self.inexact, not np.isnan(codes).any()
+        if known:
+            self.inexact.discard(op)
         if exact:
             self.ties += differing
         else:
@@ -107,7 +110,9 @@ class _Walk:
             self.differing += differing
         if differing:
             self.mismatch = self.judge.mismatch(quantizer, ours, codes, self.values, theirs, exact)
-            self.values[op] = bits.pack(codes, op.type.elem) if isinstance(op.type, Packed) else codes
+            if known:
+                taken = codes.astype(ours.dtype)
+                self.values[op] = bits.pack(taken, op.type.elem) if isinstance(op.type, Packed) else taken
 
 
 def _approximated(graph: Graph) -> set[str]:

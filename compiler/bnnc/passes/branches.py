@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from bnnc.passes.ranges import reachable
 from bnnc.passes.value import Value, map_constants, settle
 
 REAL_BITS = 14  # of a real branch that meets integers: at least so many between 0 and its largest number
+MAX_FACTOR = 2**16  # between units: multipliers of a `Rescale` have 17 bits and a sign
 GRID_BITS = 24  # of what is brought to another branch's unit: float32 holds so many
 
 
@@ -31,7 +34,7 @@ class Branches:
     made: Materializer
 
     def add(self, op: src.AddTensors, a: Value, b: Value) -> Value:
-        """The sum of both in one unit: exactly where their units are powers of two apart."""
+        """The sum of both in one unit, exact where both are multiples of one that is not too fine."""
         a, b = self._settled(a), self._settled(b)
         _same_layout(op, a, b)
         x, y = self._in_one_unit(op, a, b)
@@ -43,13 +46,16 @@ class Branches:
         return replace(a, root=total, chain=scaling(x.scale, op.name))
 
     def concat(self, op: src.Concat, a: Value, b: Value) -> Value:
-        """The channels of both: roots of one kind keep their chains, others become integers of one unit."""
+        """The channels of both: roots of one kind keep their chains, others become integers."""
         a, b = self._settled(a), self._settled(b)
         if a.is_flat or b.is_flat:
             raise op.refusal("joins flattened maps", "join them in front of the flattening")
         chain = _joined(op.name, a, b)
         if chain is None:
-            x, y = self._in_one_unit(op, a, b)
+            x, y = self._exact(a, op.name), self._exact(b, op.name)
+            if not x or not y:
+                x, y = self._in_one_unit(op, a, b)
+            x, y = _aligned(op.name, x, y) or (x, y)
             a, b = replace(a, root=x.op), replace(b, root=y.op)
             chain = scaling(_rows_of(x, y), op.name)
         left, right = _same_elem(op.name, a.root, b.root)
@@ -78,15 +84,12 @@ class Branches:
         return value
 
     def _in_one_unit(self, op: Op, a: Value, b: Value) -> tuple[Quantized, Quantized]:
+        """Integers of both in a unit that both are multiples of; else rounded, and noted, to a fine one."""
         x, y = self._exact(a, op.name), self._exact(b, op.name)
-        if x and y:
-            if (aligned := _aligned(x, y)) is not None:
-                return aligned
-            unit = float(min(x.scale.min(), y.scale.min()))
-        else:
-            known = [float(side.scale.min()) for side in (x, y) if side]
-            reals = [value for value, side in ((a, x), (b, y)) if side is None]
-            unit = min(self._fine_unit(value, known, op.name) for value in reals)
+        if x and y and (aligned := _aligned(op.name, x, y)) is not None:
+            return aligned
+        known = min((float(side.scale.min()) for side in (x, y) if side), default=None)
+        unit = min(self._fine_unit(value, known, op.name) for value in (a, b))
         return self._on_unit(a, x, unit, op.name), self._on_unit(b, y, unit, op.name)
 
     def _exact(self, value: Value, name: str) -> Quantized | None:
@@ -97,21 +100,20 @@ class Branches:
             return self.made.integers(value, name)[1]
         return None
 
-    def _fine_unit(self, value: Value, known: list[float], name: str) -> float:
+    def _fine_unit(self, value: Value, known: float | None, name: str) -> float:
         """A power of two, or an integer's unit halved often enough, that real numbers are rounded to."""
         lo, hi = self.made.span(value, name)
         wanted = (max(abs(lo), abs(hi)) or 1.0) / 2**REAL_BITS
-        if not known:
+        if known is None:
             return float(2.0 ** np.floor(np.log2(wanted)))
-        halvings = max(0, int(np.ceil(np.log2(min(known) / wanted))))
-        return float(min(known) / 2**halvings)
+        return float(known / 2 ** max(0, int(np.ceil(np.log2(known / wanted)))))
 
     def _on_unit(self, value: Value, side: Quantized | None, unit: float, name: str) -> Quantized:
         if side is not None:
             ratio = side.scale.astype(np.float64) / unit
-            if _is_whole(ratio) and ratio.max() < 2**16:
+            if _is_whole(ratio) and ratio.max() < MAX_FACTOR:
                 return Quantized(_times(name, side.op, ratio), np.asarray(unit, np.float32))
-            value = replace(value, root=side.op, chain=scaling(side.scale, name))
+            value = replace(value, root=side.op, chain=scaling(side.scale, side.op.name))
         return self.made.on_grid(value, np.float32(unit), self._bits(value, unit, name), name)
 
     def _bits(self, value: Value, unit: float, name: str) -> int:
@@ -120,18 +122,35 @@ class Branches:
         return 16 if max(abs(lo), abs(hi)) < unit * 2**15 else GRID_BITS
 
 
-def _aligned(x: Quantized, y: Quantized) -> tuple[Quantized, Quantized] | None:
-    """Both in the finer unit, where the other is a whole number of it in every channel."""
+def _aligned(name: str, x: Quantized, y: Quantized) -> tuple[Quantized, Quantized] | None:
+    """Both in the coarsest unit, channel by channel, that both are whole multiples of."""
     if (x.scale == y.scale).all():
         return x, y
-    unit = np.minimum(x.scale, y.scale).astype(np.float64)
+    unit = _common_unit(x.scale, y.scale)
     sides = []
     for side in (x, y):
         ratio = side.scale / unit
-        if not _is_whole(ratio) or ratio.max() >= 2**16:
+        if ratio.max() >= MAX_FACTOR or not _stays_in_32_bits(side.op, ratio):
             return None
-        sides.append(Quantized(_times(side.op.name, side.op, ratio), unit.astype(np.float32)))
+        sides.append(Quantized(_times(name, side.op, ratio), unit.astype(np.float32)))
     return sides[0], sides[1]
+
+
+def _common_unit(a: Array, b: Array) -> Array:
+    """float64: the largest number of which both are whole multiples (floats are fractions)."""
+    pairs = np.broadcast(a.astype(np.float64), b.astype(np.float64))
+    units = [_divisor(Fraction(float(p)), Fraction(float(q))) for p, q in pairs]
+    return np.array(units, np.float64).reshape(pairs.shape)
+
+
+def _divisor(a: Fraction, b: Fraction) -> float:
+    numerator = math.gcd(a.numerator * b.denominator, b.numerator * a.denominator)
+    return float(Fraction(numerator, a.denominator * b.denominator))
+
+
+def _stays_in_32_bits(x: Op, ratio: Array) -> bool:
+    reach = reachable(x)
+    return bool((np.maximum(-reach.lo, reach.hi) * ratio < 2**30).all())
 
 
 def _is_whole(ratio: Array) -> bool:

@@ -156,8 +156,7 @@ class Materializer:
         if made is None:
             what = f"reads real numbers of {chain[-2].name!r}, which take too many values"
             raise BnncError.at(f"node {wanted_by!r}", what, "put a quantizer in front of it")
-        if fitted is None or not fitted.is_exact:
-            self.notes.append(Note(wanted_by, f"real numbers of {chain[-2].name!r} in steps of {unit:.6g}"))
+        self.notes.append(Note(wanted_by, f"numbers of {chain[-2].name!r} rounded to steps of {unit:.6g}"))
         return Quantized(made.op, np.asarray(unit, np.float32))
 
     def _rounded(self, value: Value, wanted_by: str) -> Quantized:
