@@ -10,7 +10,7 @@ from tests.cli.networks import DOMAIN, save_mlp
 from bnnc.bench.compiled import Compiled, compiled_network
 from bnnc.executors.network import Network, open_network
 
-Compile = Callable[[str, str | None], Compiled]
+Compile = Callable[..., Compiled]
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +22,5 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
 
 @pytest.fixture(scope="session")
 def compiled(network: Network) -> Compile:
-    """The network for a target and a processor, each compiled once."""
-    return lambda kind, cpu: compiled_network(network, kind, cpu)
+    """The network for a target, a processor and a number of threads, each compiled once."""
+    return lambda kind, cpu, threads=1: compiled_network(network, kind, cpu, threads)

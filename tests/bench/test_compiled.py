@@ -33,6 +33,8 @@ def test_a_folder_is_measured_as_it_is(network: Network, compiled: Compile) -> N
     assert compiled_network(folder, "arm", "cortex-a76").folder == program.folder
     with pytest.raises(BnncError, match="it was compiled for cortex-a76, not cortex-a53"):
         compiled_network(folder, "arm", "cortex-a53")
+    with pytest.raises(BnncError, match="it was not compiled for 2 threads"):
+        compiled_network(folder, "arm", None, 2)
     assert compiled_network(folder, "host", None).manifest.target == "host"
 
 

@@ -30,6 +30,13 @@ def test_kernels_add_up_to_the_whole(compiled: Compile, cpu: str) -> None:
     assert 0.8 * counted.instructions < sum(inside) < counted.instructions
 
 
+def test_shares_of_threads_count_together(compiled: Compile) -> None:
+    one, two = (count(compiled("arm", "cortex-a76", threads)) for threads in (1, 2))
+    for alone, shared in zip(one.kernels, two.kernels, strict=True):
+        assert shared.instructions >= alone.instructions * 0.9
+    assert one.instructions <= two.instructions < 3 * one.instructions
+
+
 def test_a_microcontroller(compiled: Compile) -> None:
     counted = count(compiled("arm", "cortex-m4"))
     assert min(trace.instructions for trace in counted.kernels) > 0

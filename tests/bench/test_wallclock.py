@@ -11,8 +11,10 @@ from bnnc.bench.wallclock import Stopwatch, time_kernels
 from bnnc.errors import BnncError
 
 
-def test_every_kernel_has_a_time(compiled: Compile) -> None:
-    program = compiled("host", None)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_every_kernel_has_a_time(compiled: Compile, threads: int) -> None:
+    program = compiled("host", None, threads)
+    assert program.threads == threads
     timed = time_kernels(program, runs=3)
     assert timed.runs == 3 and len(timed.kernels) == len(program.functions)
     assert timed.whole > 0 and min(timed.kernels) > 0

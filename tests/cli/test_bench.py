@@ -58,6 +58,12 @@ def test_the_host_has_times_and_no_instructions(bnnc: Bnnc, model: Path) -> None
     assert any("no instructions" in note for note in found["notes"])
 
 
+def test_threads_share_the_work(bnnc: Bnnc, model: Path) -> None:
+    found = measured(bnnc, model, "--target", "host", "--threads", "2")
+    assert found["threads"] == 2 and all(layer["host_seconds"] > 0 for layer in found["layers"])
+    assert any("on 2 cores" in note for note in found["notes"])
+
+
 def test_without_llvm_mca_there_are_no_cycles_and_a_note(
     bnnc: Bnnc, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

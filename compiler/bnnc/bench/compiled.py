@@ -49,11 +49,16 @@ class Compiled:
         """The kernels in the order of their calls."""
         return tuple(stage["function"] for stage in self.manifest.details["stages"])
 
+    @property
+    def threads(self) -> int:
+        """How many share the work of a run."""
+        return int(self.manifest.details.get("threads", 1))
+
     def sample(self) -> Array:
         """Codes (1, *device input) of a generated sample."""
         return encode(self.graph, generated_samples(self.graph, 1))
 
-    def link(self, template: str, folder: Path, values: dict[str, object], *flags: str) -> Path:
+    def link(self, template: str, folder: Path, values: dict[str, object]) -> Path:
         """A program out of a template of ours and the library of this one."""
         tools = self._toolchain()
         text = templates("arm").get_template(template).render({"name": self.name, **values})
@@ -61,21 +66,25 @@ class Compiled:
         source = folder.resolve()
         tools.compile(self.folder.resolve(), str(source / "bench.c"), str(source / "bench.o"))
         library = str(self.folder.resolve() / f"lib{self.name}.a")
-        tools.link(source, ["bench.o", library], "bench", *tools.ldflags, *flags)
+        flags = (*tools.ldflags, *(["-pthread"] if self.threads > 1 else []))
+        tools.link(source, ["bench.o", library], "bench", *flags)
         return folder / "bench"
 
     def _toolchain(self) -> Toolchain:
         return toolchain(self.processor)
 
 
-def compiled_network(network: Network, kind: str, cpu: str | None) -> Compiled:
-    """The network's own folder if it was compiled for that target, else one in the cache.
+def compiled_network(network: Network, kind: str, cpu: str | None, threads: int | None = None) -> Compiled:
+    """The network's own folder if it was compiled for that target, else one in the cache, for one thread.
 
-    BnncError when a folder is of another CPU than is asked for.
+    BnncError when a folder is of another CPU or number of threads than is asked for.
     """
     manifest = network.manifest
     if manifest is None or manifest.target != kind:
-        return _in_cache(network, build_target(kind, cpu))
+        return _in_cache(network, build_target(kind, cpu, threads=threads or 1))
+    if threads not in (None, manifest.details.get("threads", 1)):
+        what = f"it was not compiled for {threads} threads"
+        raise BnncError.at(str(network.path), what, "leave --threads out, or give the model")
     if cpu and build_target(kind, cpu).cpu != manifest.cpu:
         what = f"it was compiled for {manifest.cpu}, not {cpu}"
         raise BnncError.at(str(network.path), what, "leave --cpu out, or give the model")

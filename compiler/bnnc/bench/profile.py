@@ -49,6 +49,7 @@ class Profile:
     name: str
     target: str
     cpu: str
+    threads: int
     macs: int
     instructions: int | None
     instructions_per_128_macs: float | None
@@ -73,9 +74,9 @@ class _Measured:
     timed_as: Sequence[int | None]  # for each kernel its number in the host's program
 
 
-def measure(network: Network, kind: str, cpu: str | None, runs: int) -> Profile:
+def measure(network: Network, kind: str, cpu: str | None, runs: int, threads: int | None = None) -> Profile:
     """Compile the network where that has not been done, run it, and count."""
-    program = compiled_network(network, kind, cpu)
+    program = compiled_network(network, kind, cpu, threads)
     notes: list[str] = []
     counted = count(program) if kind == "arm" else None
     tools, core = _mca_for(program, counted, notes)
@@ -107,13 +108,16 @@ def _timed(
 ) -> tuple[Compiled | None, Timed | None]:
     """The host's program and its times; none where this machine has no compiler or cannot run it."""
     try:
-        host = program if program.manifest.target == "host" else compiled_network(network, "host", None)
+        host = program
+        if program.manifest.target != "host":
+            host = compiled_network(network, "host", None, program.threads)
         check_runs_here(host.manifest.cpu)
         timed = time_kernels(host, runs)
     except BnncError as error:
         notes.append(f"no wall-clock times: {error}")
         return None, None
-    what = f"medians of {timed.runs} runs on one core of this machine"
+    cores = f"{host.threads} cores" if host.threads > 1 else "one core"
+    what = f"medians of {timed.runs} runs on {cores} of this machine"
     notes.append(f"wall-clock times: {what}; those of layers contain a reading of the clock")
     return host, timed
 
@@ -133,6 +137,7 @@ def _profile(
         name=program.graph.name,
         target=program.manifest.target,
         cpu=program.manifest.cpu,
+        threads=program.threads,
         macs=total,
         instructions=instructions,
         instructions_per_128_macs=_per_128(instructions, total),

@@ -1,4 +1,4 @@
-"""Wall-clock time of every kernel of a host program, in a process of its own on one core."""
+"""Wall-clock time of every kernel of a host program, in a process of its own with a core a thread."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +36,13 @@ class Stopwatch:
     def __init__(self, compiled: Compiled, folder: Path) -> None:
         self._codes = compiled.sample().tobytes()
         self._program = compiled.link("timed.c.j2", folder, _values(compiled))
+        self._threads = compiled.threads
 
     def take(self, runs: int, repetitions: int) -> Array:
         """Seconds (runs, 1 + kernels): a whole inference, its kernels; each a mean over the repetitions."""
         command = [str(self._program), str(runs), str(repetitions)]
-        done = subprocess.run(
-            command, input=self._codes, capture_output=True, preexec_fn=_stay_on_one_core, check=False
-        )
+        place = partial(_stay_on, self._threads)
+        done = subprocess.run(command, input=self._codes, capture_output=True, preexec_fn=place, check=False)
         if done.returncode != 0:
             raise BnncError.at("target host", f"the program that is measured ended with {done.returncode}")
         return np.array([line.split() for line in done.stdout.splitlines()], np.float64) / 1e9
@@ -59,12 +60,22 @@ def time_kernels(compiled: Compiled, runs: int) -> Timed:
 
 def _values(compiled: Compiled) -> dict[str, object]:
     """What the template has to know."""
-    arities = [len(stage.inputs) for stage in stages(compiled.graph)]
-    loads = "layers" in compiled.manifest.details
-    return {"functions": compiled.functions, "arities": arities, "loads": loads}
+    source = (compiled.folder / f"{compiled.name}.c").read_text(encoding="utf-8")
+    kernels = [
+        {
+            "name": function,
+            "number": number,
+            "arity": len(stage.inputs),
+            "is_shared": f"void share_{function}(" in source,
+        }
+        for number, (function, stage) in enumerate(
+            zip(compiled.functions, stages(compiled.graph), strict=True)
+        )
+    ]
+    return {"kernels": kernels, "threads": compiled.threads, "loads": "layers" in compiled.manifest.details}
 
 
-def _stay_on_one_core() -> None:
-    """The last core that this process may use; the first one tends to serve interrupts."""
+def _stay_on(n_cores: int) -> None:
+    """The last cores that this process may use; the first one tends to serve interrupts."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-n_cores:])

@@ -32,6 +32,12 @@ COLUMNS = (
 @network("DIR|MODEL")
 @click.option("--target", "kind", metavar="NAME", help="arm or host; that of DIR or of --cpu, else arm.")
 @click.option("--cpu", metavar="NAME", help="The processor; of a compiled DIR its own.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Threads of a run; of a compiled DIR its own, else 1.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option(
     "--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the shares: .png or .svg."
@@ -50,6 +56,7 @@ def command(
     calibrate: Path | None,
     kind: str | None,
     cpu: str | None,
+    threads: int | None,
     as_json: bool,
     plot: Path | None,
     runs: int,
@@ -70,7 +77,7 @@ def command(
         check_not_input(plot, path)
     opened = open_network(path, domain, calibrate)
     with working(f"measuring {path.name}"):
-        profile = measure(opened, target_kind(opened, kind, cpu), cpu, runs)
+        profile = measure(opened, target_kind(opened, kind, cpu), cpu, runs, threads)
     if plot is not None:
         with new_file(plot) as staged:
             _draw(profile, staged, plot.suffix.lower())
