@@ -1,4 +1,4 @@
-"""Whole AArch64 programs in an emulated core: the few Linux calls that a C library makes for files."""
+"""Whole programs in an emulated core: the few Linux calls that a C library makes for files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 HEAP = 0x4000_0000  # the first address that mmap gives
 _NO_BREAK = 0x3000_0000  # brk never moves, so that the C library takes its memory from mmap
-_SUPERVISOR_CALL = 2  # unicorn's number of the exception
 _CREATE, _EXCLUSIVE, _TRUNCATE = 0o100, 0o200, 0o1000
-_PHDR, _PHENT, _PHNUM, _PAGESZ, _RANDOM = 3, 4, 5, 6, 25  # keys of the auxiliary vector
+_PHDR, _PHENT, _PHNUM, _PAGESZ, _PLATFORM, _HWCAP, _RANDOM = 3, 4, 5, 6, 15, 16, 25  # auxiliary vector
+_HAS_TLS = 1 << 15  # HWCAP of ARMv7: a register for thread-local storage
+_ILLEGAL = 2  # RISC-V's number of an unknown instruction
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,12 @@ def run_program(
 ) -> Finished:
     """Run an executable with standard input and a few files of its own; it sees no others."""
     from unicorn import UC_HOOK_INTR
-    from unicorn.arm64_const import UC_ARM64_REG_SP
 
     image = load_image(program)
     core = Core(image)
-    kernel = _Kernel(core, stdin, files or {})
+    kernel = _kernel_of(core)(core, stdin, files or {})
     core.uc.hook_add(UC_HOOK_INTR, kernel.interrupt)
-    core.uc.reg_write(UC_ARM64_REG_SP, _fill_stack(core, image, (program.name, *arguments)))
+    core.uc.reg_write(core.machine.stack, _fill_stack(core, image, (program.name, *arguments)))
     core.uc.emu_start(image.entry, 0)
     assert kernel.status is not None, "the program stopped without an exit"
     stored = {name: bytes(data) for name, data in kernel.files.items()}
@@ -51,7 +51,7 @@ def run_program(
 
 def _fill_stack(core: Core, image: Image, arguments: Sequence[str]) -> int:
     """The stack pointer above argc, argv, an empty environment and the auxiliary vector."""
-    texts, addresses = bytearray(16), []  # the first 16 bytes are the "random" ones
+    texts, addresses = bytearray(16) + b"v7l\0", []  # 16 "random" bytes, and what ARMv7 asks for
     for argument in arguments:
         addresses.append(len(texts))
         texts += argument.encode() + b"\0"
@@ -59,10 +59,11 @@ def _fill_stack(core: Core, image: Image, arguments: Sequence[str]) -> int:
     core.write(base, bytes(texts))
     table, size, count = image.headers
     auxiliary = {_PHDR: table, _PHENT: size, _PHNUM: count, _PAGESZ: PAGE, _RANDOM: base}
+    auxiliary |= {_PLATFORM: base + 16, _HWCAP: _HAS_TLS} if core.machine.name == "armv7" else {}
     words = [len(addresses), *(base + a for a in addresses), 0, 0]
     words += [word for pair in auxiliary.items() for word in pair] + [0, 0]
-    pointer = (base - 8 * len(words)) & -16
-    core.write(pointer, struct.pack(f"<{len(words)}Q", *words))
+    pointer = (base - core.machine.pointer_bytes * len(words)) & -16
+    core.write(pointer, struct.pack(f"<{len(words)}{core.machine.word}", *words))
     return pointer
 
 
@@ -101,8 +102,12 @@ class _Kernel:
         self._open = {number: _Open(data, is_stream=True) for number, data in enumerate(streams)}
         self._next_address = HEAP
         self._nanoseconds = 0
-        self._calls: dict[int, Callable[..., int]] = {
-            29: lambda *_: -errno.ENOTTY,  # ioctl: nothing is a terminal
+        self._calls = self._table()
+
+    def _table(self) -> dict[int, Callable[..., int]]:
+        """The calls of the architectures that came to Linux late, AArch64 and RISC-V."""
+        return {
+            29: self._ioctl,
             35: self._unlinkat,
             56: self._openat,
             57: self._close,
@@ -121,14 +126,19 @@ class _Kernel:
         }
 
     def interrupt(self, uc: Uc, number: int, _data: object) -> None:
-        """Answer the call whose number is in x8 and whose arguments are in x0 to x5."""
-        from unicorn.arm64_const import UC_ARM64_REG_X0, UC_ARM64_REG_X8
-
-        assert number == _SUPERVISOR_CALL, f"exception {number} in the program"
-        call = self._calls.get(uc.reg_read(UC_ARM64_REG_X8))
-        arguments = [int(uc.reg_read(UC_ARM64_REG_X0 + i)) for i in range(6)]
+        """Answer the call whose number and arguments are in registers."""
+        on = self.core.machine
+        if number == _ILLEGAL and on.name == "riscv64":
+            return  # the core answers this one
+        assert number == on.call_exception, f"exception {number} in the program"
+        call = self._calls.get(uc.reg_read(on.call_number))
+        arguments = [int(uc.reg_read(register)) for register in on.call_arguments]
         answer = call(*arguments) if call else -errno.ENOSYS
-        uc.reg_write(UC_ARM64_REG_X0, answer & (1 << 64) - 1)
+        uc.reg_write(on.result, answer & (1 << 8 * on.pointer_bytes) - 1)
+
+    def _ioctl(self, *_: int) -> int:
+        """Nothing is a terminal."""
+        return -errno.ENOTTY
 
     def _exit(self, status: int, *_: int) -> int:
         self.status = status & 0xFF
@@ -193,10 +203,57 @@ class _Kernel:
         return 0
 
     def _vectors(self, address: int, count: int) -> list[tuple[int, int]]:
-        return list(struct.iter_unpack("<2Q", self.core.read(address, 16 * count)))
+        on = self.core.machine
+        table = self.core.read(address, 2 * on.pointer_bytes * count)
+        return list(struct.iter_unpack(f"<2{on.word}", table))
 
     def _text(self, address: int) -> str:
         octets = bytearray()
         while (octet := self.core.read(address + len(octets), 1)) != b"\0":
             octets += octet
         return octets.decode()
+
+
+class _Armv7Kernel(_Kernel):
+    """The numbers of ARMv7, and what its registers of 32 bits need."""
+
+    def _table(self) -> dict[int, Callable[..., int]]:
+        return {
+            1: self._exit,
+            3: self._read,
+            4: self._write,
+            5: lambda path, flags, *_: self._openat(0, path, flags),
+            6: self._close,
+            10: lambda path, *_: self._unlinkat(0, path),
+            45: lambda *_: _NO_BREAK,
+            54: self._ioctl,
+            91: self._munmap,
+            140: self._llseek,
+            145: self._readv,
+            146: self._writev,
+            192: self._mmap,
+            248: self._exit,
+            256: lambda *_: 1,  # set_tid_address
+            322: self._openat,
+            328: self._unlinkat,
+            403: self._clock_gettime,
+            0xF0005: self._set_tls,
+        }
+
+    def _llseek(self, number: int, high: int, low: int, result: int, whence: int, *_: int) -> int:
+        """An offset in two halves; the position goes to memory."""
+        position = self._lseek(number, high << 32 | low, whence)
+        if position < 0:
+            return position
+        self.core.write(result, struct.pack("<q", position))
+        return 0
+
+    def _set_tls(self, pointer: int, *_: int) -> int:
+        from unicorn.arm_const import UC_ARM_REG_C13_C0_3
+
+        self.core.uc.reg_write(UC_ARM_REG_C13_C0_3, pointer)
+        return 0
+
+
+def _kernel_of(core: Core) -> type[_Kernel]:
+    return _Armv7Kernel if core.machine.name == "armv7" else _Kernel

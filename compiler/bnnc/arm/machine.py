@@ -12,7 +12,7 @@ Width = Literal["fixed", "thumb", "compressed"]  # how long an instruction is
 class Machine:
     """Numbers are unicorn's. `setup` are registers that have to be written before vectors can be used.
 
-    The number of a system call is in `call_number`, its arguments where those of functions are, and
+    The number of a system call is in `call_number`, its six arguments begin where those of functions do, and
     `call_exception` says that there is one.
     """
 
@@ -34,6 +34,11 @@ class Machine:
     def result(self) -> int:
         """The register of a function's result."""
         return self.arguments[0]
+
+    @property
+    def call_arguments(self) -> tuple[int, ...]:
+        """The registers of a system call's arguments."""
+        return tuple(self.result + i for i in range(6))
 
     @property
     def word(self) -> str:

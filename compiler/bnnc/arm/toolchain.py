@@ -20,6 +20,7 @@ _BARE_CFLAGS = (
     *(flag for flag in CFLAGS if flag != "-fPIC"),
     *("-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-mfloat-abi=soft", "-Iruntime/bare"),
 )
+_BARE_LDFLAGS = ("-static", "-nostartfiles", "-nolibc", "-Wl,--no-gc-sections")
 LDFLAGS = ("-O2", "-s", "-Wl,--build-id=none", "-Wl,-z,noexecstack")
 
 _log = logging.getLogger("bnnc.toolchain")
@@ -88,7 +89,7 @@ def cross_toolchain(triple: str) -> Toolchain:
     if triple != BARE_TRIPLE:
         return tools
     return replace(
-        tools, cflags=_BARE_CFLAGS, ldflags=("-static", "-nostdlib", "-Wl,--no-gc-sections"), libraries=()
+        tools, cflags=_BARE_CFLAGS, ldflags=_BARE_LDFLAGS, libraries=("-lgcc",)
     )
 
 
