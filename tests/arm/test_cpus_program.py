@@ -14,6 +14,7 @@ from bnnc.arm import build as arm
 from bnnc.arm.linux import run_program
 from bnnc.errors import BnncError
 from bnnc.executors.native import ArmExecutor, UnicornRunner
+from bnnc.executors.network import open_network
 from bnnc.executors.registry import build_target
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
@@ -99,3 +100,17 @@ def test_a_bare_executor_runs_in_unicorn(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_does_not_go_together(kind: str, cpu: str | None, threads: int, message: str) -> None:
     with pytest.raises(BnncError, match=message):
         build_target(kind, cpu, threads=threads)
+
+
+@pytest.mark.parametrize(
+    "cpu",
+    ["cortex-m4", *(pytest.param(cpu, marks=pytest.mark.slow) for cpu in ("cortex-x1", "cortex-m7", *LINUX))],
+)
+def test_the_example(cpu: str, example: Path, tmp_path: Path) -> None:
+    graph = open_network(example / "fashion_mnist.onnx", None, tmp_path / "cache").graph
+    images = np.load(example / "test_images.npz")["x"][:3]
+    codes = encode(graph, images)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    arm.build(graph, target("arm", cpu), folder, arm.Golden(codes[:1], run(graph, codes[:1])))
+    assert np.array_equal(UnicornRunner(graph, folder).run(codes[:2]), run(graph, codes[:2]))
