@@ -48,7 +48,7 @@ class Avx512Tile(WbTile):
         for i in range(pixels):
             for j in range(vectors):
                 register = panel * vectors + j
-                reached = sums.vector((i * vectors + j) * LANES, LANES) <= splat(0, LANES)
+                reached = sums.vector((i * vectors + j) * LANES, LANES) < splat(0, LANES)
                 value = bits_as(self.bits_type, reached) ^ bits.inverted[register]
                 bits.out.put((pixel + i) * (bits.capacity // LANES) + register, value)
 

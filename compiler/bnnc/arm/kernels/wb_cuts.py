@@ -1,10 +1,10 @@
-"""Where the counts of a WB tile start from, so that a comparison with 0 makes a bit of each.
+"""Where the counts of a WB tile start from, so that the sign of each is a bit.
 
 With s = pc(B) over a window and h = pc(h), y = base - 4 h + 2 s, where base depends on channel and border. So
 
-    y >= cut   where   2 h - s <= t = floor((base - cut) / 2)   where   h - floor((t + s) / 2) <= 0
+    y >= cut   where   2 h - s <= t = floor((base - cut) / 2)   where   h < floor((t + s) / 2) + 1
 
-and floor((t + s) / 2) is what the sums start from, negated: h + ceil((-t - s) / 2) <= 0.
+and that is what the sums start from, negated: h + ceil((-t - 2 - s) / 2) < 0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bnnc.ir.integer_ops import NO_CUT, Threshold
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import Pack
 
-MAX_SUM = 2**14 - 1  # of the absolute value of any sum of a window: starts and sums fit 16 bits
+MAX_SUM = 2**14 - 2  # of the absolute value of any sum of a window: starts and sums fit 16 bits
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Cuts:
     inverted: Array
 
     def starts(self, base: Array, dtype: str) -> Array:
-        """-t for the constant part `base` of the sums, (classes, capacity). Past the channels no bit is 1."""
+        """-t - 2 for the constant part `base` of the sums, (classes, capacity). No bit past the channels."""
         channels, never = self.cuts.size, -MAX_SUM
         t = np.full(base.shape, never, np.int64)
         reached = (base[:, :channels].astype(np.int64) - self.cuts) // 2
         t[:, :channels] = np.where(self.cuts == NO_CUT, never, reached)
-        return (-np.clip(t, -MAX_SUM, MAX_SUM)).astype(dtype)
+        return (-2 - np.clip(t, -MAX_SUM, MAX_SUM)).astype(dtype)
 
     def inverted_octets(self, capacity: int) -> Array:
         """uint8 (capacity / 8,)."""

@@ -35,7 +35,7 @@ class WbLayer:
         return sums
 
     def compared(self, place: Place, part: Expr, panel: Expr) -> View:
-        """(pixels, width): not above 0 where a sum reaches its cut."""
+        """(pixels, width): below 0 where a sum reaches its cut."""
         tiles, base = self.tile.tiling, self._base(place, part, panel)
         sums = local(self.tile.sum_type, place.pixels * tiles.width)
         start = [T.bind(base.vector(j * tiles.lanes, tiles.lanes)) for j in range(tiles.vectors)]

@@ -17,6 +17,7 @@ from bnnc.arm.kernels.builder import Expr, Kernel, View, bits_as, cast, local, l
 from bnnc.arm.kernels.tiling import Tiling
 from bnnc.arm.kernels.wb_assembly import AssemblyLoop
 from bnnc.arm.kernels.wb_neon_loop import NeonLoop
+from bnnc.arm.kernels.wb_neon_store import NeonStore, store_function
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.wb_sums import PixelCounts
 from bnnc.arm.kernels.wb_tile import Bits, WbTile
@@ -62,9 +63,12 @@ class NeonTile(WbTile):
             count = min(at_once, pixels - done)
             registers = range(done * groups, (done + count) * groups)
             octets = _octets([sums.vector(i * CHANNELS, CHANNELS) for i in registers])
-            values = T.bind((octets if groups == 1 else bits_as(f"uint{width}x{at_once}", octets)) ^ inverted)
-            for i in range(count):
-                bits.out.put((pixel + done + i) * per_pixel + panel, tirx.Shuffle([values], [i]))
+            values = (octets if groups == 1 else bits_as(f"uint{width}x{at_once}", octets)) ^ inverted
+            at = (pixel + done) * per_pixel + panel
+            if count == 1:
+                bits.out.put(at, tirx.Shuffle([values], [0]))
+            else:
+                _store_lanes(bits.out.at(at), values, NeonStore(width, count, bits.capacity // 8))
 
 
 def neon_map(kernel: Kernel, win: Window, pairing: Pairing, parts: int) -> tuple[View, View]:
@@ -130,12 +134,21 @@ def _put_pair(out: View, x: Expr, b: Expr, counted: View) -> None:
     counted.put(0, counted.vector(0, CHANNELS) + added, CHANNELS)
 
 
+def _store_lanes(out: View, values: Expr, store: NeonStore) -> None:
+    """The first lanes of a register, one a pixel."""
+    with T.attr(tirx.const(0, "int32"), "pragma_import_llvm", store_function(store)):
+        octets = bits_as("uint8x16", values)
+        T.evaluate(tirx.call_extern("void", store.name, tirx.address_of(out[0]), octets))
+
+
 def _octets(sums: list[Expr]) -> Expr:
-    """uint8x16: byte i has the bits [sum <= 0] of register i."""
+    """uint8x16: byte i has the bits [sum < 0] of register i."""
     weight = tirx.Shuffle([tirx.const(1 << (i % 8), "uint8") for i in range(16)], list(range(16)))
-    masks = _even([s <= splat(0, CHANNELS, SUM) for s in sums])
-    joined = [tirx.Shuffle(masks[i : i + 2], list(range(16))) for i in range(0, len(masks), 2)]
-    bits = [T.bind(tirx.Select(mask, weight, splat(0, 16, "uint8"))) for mask in joined]
+    octets = _even([bits_as("int8x16", s) for s in sums])
+    # The sign of a sum is that of its second byte.
+    signs = [tirx.Shuffle(octets[i : i + 2], list(range(1, 32, 2))) for i in range(0, len(octets), 2)]
+    none = splat(0, 16, "uint8")
+    bits = [T.bind(tirx.Select(sign < splat(0, 16, "int8"), weight, none)) for sign in signs]
     for _ in range(3):
         bits = _even(bits)
         bits = [_pairwise(*bits[i : i + 2]) for i in range(0, len(bits), 2)]

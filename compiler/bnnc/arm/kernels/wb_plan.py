@@ -81,7 +81,7 @@ def _instructions(isa: Isa, plan: WbPlan, win: Window) -> float:
 def _tile_instructions(isa: Isa, plan: WbPlan, win: Window, pixels: int, taps: int) -> float:
     """Of a tile in an average row, with so many taps of a row of the window."""
     rows = sum(len(win.rows.taps(i)) for i in range(win.rows.out)) / win.rows.out
-    ends = 20 + pixels * (3 + 3.5 * plan.tiling.vectors)
+    ends = 20 + pixels * (2 + 3 * plan.tiling.vectors)
     return rows * (taps * plan.pairing.pairs * plan.loop(isa, pixels, 0).cost + 8) + ends
 
 

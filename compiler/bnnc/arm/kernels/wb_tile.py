@@ -64,7 +64,7 @@ class WbTile:
         raise NotImplementedError
 
     def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int) -> None:
-        """Bits [sum <= 0] of so many pixels from `first` (pixel, panel) on."""
+        """Bits [sum < 0] of so many pixels from `first` (pixel, panel) on."""
         raise NotImplementedError
 
     def accumulate(self, sums: View, panel: Expr, part: Expr, place: Place) -> None:
