@@ -5,11 +5,14 @@ from __future__ import annotations
 import larq
 import numpy as np
 from layers import binary_conv, binary_dense, int8_conv, int8_dense, sparse_dense
-from page import Goal, Section, table
-from race import V3, race
+from page import Goal, Row, Section, table
+from race import V3, Result, race
 from shapes import FOUR, MOST_MORE, OTHERS, PEERS, SIX, Shape
 from subject import counted, mca
 
+from bnnc.bench.mca import LOOPED
+
+FLOAT32 = "onnxruntime float32"
 BITS_A_SELECTION = 256  # multiply-accumulates of one bsl: two pairs of 128-bit vectors
 CORES = {  # what llvm-mca calls the core, and MACs a cycle that its inner loops were to reach
     "cortex-a76": ("neoverse-n1", 120),
@@ -25,7 +28,7 @@ SPARSE_DENSITY, SPARSE_GOAL = 0.1, 3
 
 def instructions() -> Section:
     """The four shapes on cortex-a76."""
-    rows, goals = [], []
+    rows, goals = list[Row](), list[Goal]()
     for shape in FOUR:
         n, cycles, _ = counted(binary_conv(shape), "cortex-a76", "conv")
         peer = PEERS[shape]
@@ -37,8 +40,8 @@ def instructions() -> Section:
         )
         goals.append(Goal(f"instructions of {shape}", n, peer.goal))
         goals.append(Goal(f"instructions of {shape}, stretch", n, peer.stretch))
-    columns = ("layer", "bnnc", "per 128 MACs", "daBNN", "LCE", "LCE indirect", "best peer / bnnc")
-    columns += ("goal", "stretch", "cycles", "MACs a cycle")
+    columns = ["layer", "bnnc", "per 128 MACs", "daBNN", "LCE", "LCE indirect", "best peer / bnnc"]
+    columns += ["goal", "stretch", "cycles", "MACs a cycle"]
     text = (
         "Instructions of a whole 3x3 layer for cortex-a76: packed input, pad 1 with zeros, a threshold a "
         "channel, packed output. The peers' are the convolution alone, bits to float or sums: daBNN at "
@@ -51,7 +54,7 @@ def instructions() -> Section:
 
 def loops() -> Section:
     """The inner loops on every core."""
-    rows, goals = [], []
+    rows, goals = list[Row](), list[Goal]()
     for cpu, (model, bound) in CORES.items():
         for shape in FOUR:
             n, cycles, loop = counted(binary_conv(shape), cpu, "conv")
@@ -65,18 +68,18 @@ def loops() -> Section:
             goals.append(
                 Goal(f"MACs a cycle of the inner loop on {cpu}, {shape}", rate, bound, at_least=True)
             )
-    columns = ("cpu", "model of llvm-mca", "layer", "instructions", "MACs a cycle, layer")
-    columns += ("instructions of the loop", "share of the layer", "MACs a cycle, loop", "goal")
+    columns = ["cpu", "model of llvm-mca", "layer", "instructions", "MACs a cycle, layer"]
+    columns += ["instructions of the loop", "share of the layer", "MACs a cycle, loop", "goal"]
     text = (
-        "The innermost loop in which most instructions are executed (of several with different tiles the "
-        f"first), repeated {100} times by llvm-mca. MACs of a loop are 256 for each `bsl`.\n\n"
+        "The innermost loop in which most instructions of a layer are executed; tiles of other sizes have loops "
+        f"of their own. {LOOPED} iterations by llvm-mca, {BITS_A_SELECTION} MACs for each `bsl`.\n\n"
     )
     return Section("loops", "Inner loops", text + table(columns, rows), tuple(goals))
 
 
 def geometries() -> Section:
     """Other kernels, strides, groups and dense layers beside the 3x3 of the same depth."""
-    rows, goals = [], []
+    rows, goals = list[Row](), list[Goal]()
     for shape, like in OTHERS:
         n, cycles, _ = counted(binary_conv(shape), "cortex-a76", "conv")
         base, _, _ = counted(binary_conv(like), "cortex-a76", "conv")
@@ -98,7 +101,7 @@ def geometries() -> Section:
 
 def int8() -> Section:
     """int8 layers: multiply-accumulates an instruction."""
-    rows, goals = [], []
+    rows, goals = list[Row](), list[Goal]()
     for shape in (Shape(28, 128, 128), Shape(14, 256, 256), Shape(28, 128, 128, 1)):
         for cpu, bound in INT8_GOALS.items():
             n, cycles, _ = counted(int8_conv(shape), cpu, "conv")
@@ -113,7 +116,7 @@ def int8() -> Section:
 
 def sparse() -> Section:
     """A pruned layer, sparse and dense."""
-    rows, goals = [], []
+    rows, goals = list[Row](), list[Goal]()
     for inputs, outputs in ((1024, 1024), (4096, 1000)):
         for cpu in INT8_GOALS:
             rng = np.random.default_rng(1)
@@ -133,36 +136,16 @@ def sparse() -> Section:
 def times() -> Section:
     """The six public shapes on this machine, in turn with the peers."""
     missing = _larq_missing()
-    rows, goals = [], []
+    rows, goals = list[Row](), list[Goal]()
     for shape in SIX:
         result = race(shape, has_larq=not missing)
-        int8_name, larq_name = result.best("onnxruntime int8"), result.best("larq")
-        rates = {
-            n: result.gmacs(n) for n in ("bnnc", f"bnnc {V3}", "onnxruntime float32", int8_name, larq_name)
-        }
-        mine = rates["bnnc"] or 0.0
-        others = [(rates["onnxruntime float32"], FLOAT_GOAL), (rates[int8_name], INT8_GOAL)]
-        others += [(rates[larq_name], LARQ_GOAL)] if larq_name else []
+        names = ("bnnc", f"bnnc {V3}", FLOAT32, result.best("onnxruntime int8"), result.best("larq"))
         published = PEERS[shape].dabnn_ms
         pixel = shape.macs / published / 1e6 if published else None
-        best = larq_name.removeprefix("larq ")
-        rows.append((str(shape), *rates.values(), best, pixel))
-        goals.append(Goal(f"GMAC/s of {shape}", mine, HOST_GOAL, at_least=True))
-        goals.append(Goal(f"GMAC/s of {shape}, {V3}", rates[f"bnnc {V3}"] or 0.0, HOST_GOAL / V3_SHARE, True))
-        for (rate, bound), name in zip(
-            others, ("onnxruntime float32", "onnxruntime int8", "larq"), strict=False
-        ):
-            goals.append(Goal(f"times as fast as {name}, {shape}", mine / (rate or 1), bound, at_least=True))
-    columns = (
-        "layer",
-        "bnnc",
-        f"bnnc {V3}",
-        "onnxruntime float32",
-        "onnxruntime int8",
-        "larq 0.16",
-        "its best",
-    )
-    columns += ("daBNN on Pixel 1",)
+        rows.append((str(shape), *map(result.gmacs, names), names[-1].removeprefix("larq "), pixel))
+        goals += _time_goals(result)
+    columns = ["layer", "bnnc", f"bnnc {V3}", FLOAT32, "onnxruntime int8", "larq 0.16", "its best"]
+    columns += ["daBNN on Pixel 1"]
     words = f"larq-compute-engine 0.16 could not be installed here: {missing}. " if missing else ""
     text = (
         "GMAC/s on one core, whole layers: bnnc and larq-compute-engine from packed bits to packed bits "
@@ -173,6 +156,20 @@ def times() -> Section:
         "2019-05-06, one thread of a Pixel 1): another machine, so no comparison.\n\n"
     )
     return Section("times", "Times on this machine", text + table(columns, rows), tuple(goals))
+
+
+def _time_goals(result: Result) -> list[Goal]:
+    shape, mine = result.shape, result.gmacs("bnnc") or 0.0
+    v3 = result.gmacs(f"bnnc {V3}") or 0.0
+    goals = [
+        Goal(f"GMAC/s of {shape}", mine, HOST_GOAL, at_least=True),
+        Goal(f"GMAC/s of {shape}, {V3}", v3, HOST_GOAL / V3_SHARE, at_least=True),
+    ]
+    for name, bound in ((FLOAT32, FLOAT_GOAL), ("onnxruntime int8", INT8_GOAL), ("larq", LARQ_GOAL)):
+        theirs = result.gmacs(result.best(name))
+        if theirs is not None:
+            goals.append(Goal(f"times as fast as {name}, {shape}", mine / theirs, bound, at_least=True))
+    return goals
 
 
 def _larq_missing() -> str:

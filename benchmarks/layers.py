@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from shapes import Shape
 
 from bnnc.ir.edge_ops import ChannelsLast, EncodeInput, Input, ToFloat
-from bnnc.ir.elem import B1_PM, I8
+from bnnc.ir.elem import B1_PM, I8, Elem
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.integer_ops import Conv2d, Threshold
 from bnnc.ir.op import Array, Op
@@ -84,7 +84,7 @@ B1_PM_CUTS = np.zeros((1, 1), np.float32)
 I8_CUTS = (np.arange(I8.lo, I8.hi, dtype=np.float32) + np.float32(0.5))[None]
 
 
-def _codes(cuts: NDArray[np.float32], first: int, elem: object, shape: tuple[int, ...]) -> EncodeInput:
+def _codes(cuts: NDArray[np.float32], first: int, elem: Elem, shape: tuple[int, ...]) -> EncodeInput:
     none = np.zeros((0, 2), np.float32)
     return EncodeInput("codes", Input("x", shape), cuts, none[:, :0], none, ONE, first, elem)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -33,9 +34,13 @@ def int8_conv(shape: Shape, channels_last: bool) -> Take:
         0, 256, (1, *side, shape.inputs) if channels_last else (1, shape.inputs, *side), np.uint8
     )
     scale, zero = np.array(0.02, np.float32), np.array(128, np.uint8)
-    constants = {"s": scale, "z": zero, "w": rng.integers(-127, 128, _weight_shape(shape)).astype(np.int8)}
+    constants: dict[str, NDArray[Any]] = {
+        "s": scale,
+        "z": zero,
+        "w": rng.integers(-127, 128, _weight_shape(shape)).astype(np.int8),
+    }
     constants |= {"wz": np.array(0, np.int8)}
-    own = {"domain": MICROSOFT, "channels_last": 1} if channels_last else {}
+    own: dict[str, Any] = {"domain": MICROSOFT, "channels_last": 1} if channels_last else {}
     node = helper.make_node(
         "QLinearConv", ["x", "s", "z", "w", "s", "wz", "s", "z"], ["y"], **_window(shape), **own
     )
@@ -46,7 +51,7 @@ def _weight_shape(shape: Shape) -> tuple[int, ...]:
     return (shape.outputs, shape.inputs // shape.groups, shape.kernel, shape.kernel)
 
 
-def _window(shape: Shape) -> dict[str, object]:
+def _window(shape: Shape) -> dict[str, Any]:
     return {
         "kernel_shape": [shape.kernel] * 2,
         "strides": [shape.stride] * 2,
@@ -57,8 +62,8 @@ def _window(shape: Shape) -> dict[str, object]:
 
 def _session(
     nodes: list[onnx.NodeProto],
-    x: NDArray[np.generic],
-    constants: dict[str, NDArray[np.generic]],
+    x: NDArray[Any],
+    constants: dict[str, NDArray[Any]],
     result: str = "y",
 ) -> Take:
     kind = helper.np_dtype_to_tensor_dtype(x.dtype)
@@ -73,7 +78,7 @@ def _session(
     return taker(helper.make_model(graph, opset_imports=opsets), x, result)
 
 
-def taker(model: onnx.ModelProto, x: NDArray[np.generic], result: str) -> Take:
+def taker(model: onnx.ModelProto, x: NDArray[Any], result: str) -> Take:
     """Seconds of a run, a mean over as many as are asked for; the input lies in its memory already."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
@@ -120,13 +125,13 @@ class Int8Network:
     def __init__(self) -> None:
         self._rng = np.random.default_rng(0)
         self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, NDArray[np.generic]] = {
+        self.constants: dict[str, NDArray[Any]] = {
             "s": np.array(0.02, np.float32),
             "z": np.array(0, np.uint8),
             "wz": np.array(0, np.int8),
         }
 
-    def node(self, kind: str, operands: list[str], **attributes: object) -> str:
+    def node(self, kind: str, operands: list[str], **attributes: Any) -> str:
         result = f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, operands, [result], domain=MICROSOFT, **attributes))
         return result
@@ -144,5 +149,5 @@ class Int8Network:
         return self.node("QLinearAdd", [a, "s", "z", b, "s", "z", "s", "z"])
 
     def average(self, x: str) -> str:
-        window = {"kernel_shape": [2, 2], "strides": [2, 2], "channels_last": 1}
+        window: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2], "channels_last": 1}
         return self.node("QLinearAveragePool", [x, "s", "z", "s", "z"], **window)

@@ -14,6 +14,7 @@ from networks import ROOT
 
 import bnnc
 
+Row = Sequence[object]
 PAGE = ROOT / "docs" / "performance.md"
 MISSED = "- Not reached: "
 INTRODUCTION = """\
@@ -92,7 +93,7 @@ def _section(name: str) -> str:
     return found[0] if found else ""
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def table(columns: Sequence[str], rows: Sequence[Row]) -> str:
     """Numbers with separators, an empty cell for None."""
     lines = [columns, ("---",) * len(columns), *(tuple(map(number, row)) for row in rows)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -12,7 +12,7 @@ from pathlib import Path
 import ort
 from command import Measured, bnnc
 from networks import networks as published
-from page import Goal, Section, table
+from page import Goal, Row, Section, table
 from race import fastest
 from subject import mca
 
@@ -37,7 +37,7 @@ SIDE_WORK, ORT_GOAL, COMPILE_SECONDS, ARENA, PROGRAM_BYTES = 0.1, 2.5, 30, 1.05,
 
 def networks() -> Section:
     """Instructions, cycles and times; what is no product; ResNet-18 beside onnxruntime int8."""
-    rows, goals, notes = [], [], list[str]()
+    rows, goals, notes = list[Row](), list[Goal](), list[str]()
     for network in _found(notes):
         profile = measure(network, "arm", CPU, runs=5)
         side = side_work(compiled_network(network, "arm", CPU))
@@ -48,8 +48,8 @@ def networks() -> Section:
         times = [1e3 * seconds[name] if name in seconds else None for name in ("bnnc", TWO, ORT)]
         rows.append((profile.name, profile.macs, profile.instructions, profile.cycles, side, *times))
         goals.append(Goal(f"part of the instructions that is no product, {profile.name}", side, SIDE_WORK))
-    columns = ("network", "MACs", "instructions", "cycles", "no products")
-    columns += ("ms here", "2 threads, ms here", "onnxruntime int8, ms here")
+    columns = ["network", "MACs", "instructions", "cycles", "no products"]
+    columns += ["ms here", "2 threads, ms here", "onnxruntime int8, ms here"]
     text = (
         f"One inference, one thread where nothing else is said; instructions and cycles are those of {CPU}. "
         "No products: the part of the instructions in straight pieces of code without any popcount, product "
@@ -72,7 +72,7 @@ def _resnet_goals(seconds: dict[str, float], compile_seconds: float) -> list[Goa
 
 def memory() -> Section:
     """Working memory beside what has to live at once, and the size of the programs."""
-    rows, goals, notes = [], [], list[str]()
+    rows, goals, notes = list[Row](), list[Goal](), list[str]()
     for network in _found(notes):
         program = compiled_network(network, "arm", CPU)
         details = program.manifest.details
@@ -86,8 +86,8 @@ def memory() -> Section:
             Goal(f"working memory of {program.name} beside what lives at once", arena / needed, ARENA)
         )
         goals.append(Goal(f"bytes of the program beside its constants, {program.name}", rest, PROGRAM_BYTES))
-    columns = ("network", "arena", "most that lives at once", "ratio", "buffers of codes and integers")
-    columns += ("constants", "static program", "beside constants", "of that samples of the self-test")
+    columns = ["network", "arena", "most that lives at once", "ratio", "buffers of codes and integers"]
+    columns += ["constants", "static program", "beside constants", "of that samples of the self-test"]
     text = f"Bytes, for {CPU}. The arena holds values between layers and scratch memory.\n\n"
     return Section("memory", "Memory", text + table(columns, rows) + _listed(notes), tuple(goals))
 
