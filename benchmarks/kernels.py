@@ -71,8 +71,8 @@ def loops() -> Section:
     columns = ["cpu", "model of llvm-mca", "layer", "instructions", "MACs a cycle, layer"]
     columns += ["instructions of the loop", "share of the layer", "MACs a cycle, loop", "goal"]
     text = (
-        "The innermost loop in which most instructions of a layer are executed; tiles of other sizes have loops "
-        f"of their own. {LOOPED} iterations by llvm-mca, {BITS_A_SELECTION} MACs for each `bsl`.\n\n"
+        "The innermost loop in which most instructions of a layer are executed; tiles of other sizes have "
+        f"loops of their own. {LOOPED} iterations by llvm-mca, {BITS_A_SELECTION} MACs for each `bsl`.\n\n"
     )
     return Section("loops", "Inner loops", text + table(columns, rows), tuple(goals))
 
