@@ -33,6 +33,11 @@ class Target:
         return self.triple.startswith(("aarch64", "arm64"))
 
     @property
+    def has_dot_product(self) -> bool:
+        """Whether an AArch64 core multiplies bytes four by four (FEAT_DotProd)."""
+        return self.cpu in _DOT_PRODUCT
+
+    @property
     def is_armv7(self) -> bool:
         """An application processor with NEON, in 32-bit state."""
         return self.triple == _ARMV7
@@ -52,14 +57,15 @@ _X86_FLAGS = {
     "x86-64-v2": ("cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"),
     "x86-64-v3": ("abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"),
     "x86-64-v4": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"),
-    "x86-64-v4-vpopcntdq": ("avx512_vpopcntdq",),
+    "x86-64-v4-vpopcntdq": ("avx512_vpopcntdq", "avx512_vnni"),
 }
 _X86_TARGETS = {
     "x86-64-v2": ("x86-64-v2", ()),
     "x86-64-v3": ("x86-64-v3", ()),
     "x86-64-v4": ("x86-64-v4", ("-prefer-256-bit",)),
-    "x86-64-v4-vpopcntdq": ("x86-64-v4", ("-prefer-256-bit", "+avx512vpopcntdq")),
+    "x86-64-v4-vpopcntdq": ("x86-64-v4", ("-prefer-256-bit", "+avx512vpopcntdq", "+avx512vnni")),
 }
+_DOT_PRODUCT = ("cortex-a55", "cortex-a76", "cortex-x1", "neoverse-n1", "neoverse-v1")
 _RV64GC = ("+m", "+a", "+f", "+d", "+c")
 # Triple, LLVM's name, features and ABI. Kernels are written for the 128-bit registers of AArch64, of which
 # neoverse-v1 has four units. SVE would only serve loops at the edges, and emulators need to be told of it.

@@ -17,7 +17,7 @@ from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedConv, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.sim.bits import pack
 
-U2, U3, I2, I17 = elem("u2"), elem("u3"), elem("i2"), elem("i17")
+U2, U3, U8, I2, I17 = (elem(name) for name in ("u2", "u3", "u8", "i2", "i17"))
 SIZES = (1, 31, 32, 33, 63, 64, 65, 129)
 ONE = np.array(1, np.float32)
 
@@ -283,3 +283,45 @@ def _narrowed(case: Case, bound: int) -> Iterator[Case]:
     yield Case((*case.ops, narrow), case.x)
     if narrow.elem.bits <= 8:
         yield Case((*case.ops, narrow, Pack("p", narrow)), case.x)
+
+
+def byte_cases() -> Iterator[Case]:
+    """Bytes by bytes of all magnitudes: products that fit 16 bits one by one, in chains, or not at all."""
+    for i, (depth, outputs) in enumerate(
+        ((1, 1), (3, 9), (15, 32), (16, 33), (17, 64), (64, 65), (100, 120))
+    ):
+        conv = Conv((I8, U8)[i % 2], I8, (1 + i % 3, 5, depth), outputs, behind=(None, I8, B1_PM)[i % 3])
+        for bound in (128, 127, 63, 31):
+            yield _bounded(replace(conv, packed=conv.behind == B1_PM).integer(i), bound)
+    window = Conv(U8, I8, (9, 11, 3), 24, (5, 5), (2, 2), (2, 2, 1, 2), behind=I16, packed=False)
+    for i, shape in enumerate(((9, 11, 3), (8, 9, 16), (7, 7, 20), (6, 13, 1))):
+        for x, pad_value in ((U8, 0), (U8, 255), (I8, -128), (I8, 5), (U3, 7), (TER, -1)):
+            conv = replace(window, x=x, shape=shape, pad_value=pad_value, outputs=(24, 40, 70, 5)[i])
+            yield _bounded(conv.integer(i), (127, 31)[i % 2])
+            yield _bounded(replace(conv, dilations=(1, 2), strides=(1, 1)).integer(i), 127)
+    dense = Conv(I8, I8, (4, 4, 64), 100, (4, 4))
+    yield from (_bounded(replace(dense, x=x).integer(i), 127 >> i) for i, x in enumerate((I8, U8, I8)))
+    yield Conv(I8, B1_PM, (8, 8, 36), 72, (3, 3), pads=(1, 1, 1, 1), behind=B1_PM).integer(0)
+    yield Conv(U8, B1_PM, (8, 8, 33), 70, (3, 3), pads=(1, 1, 1, 1), pad_value=9).integer(0)
+    yield Conv(U8, B1_PM, (50, 50, 40), 48, (3, 3), pads=(1, 1, 1, 1), behind=I8, packed=False).integer(0)
+
+
+def extreme_byte_cases() -> Iterator[Case]:
+    """The largest products everywhere, of either sign."""
+    for weight, x, kind in ((127, -128, I8), (-127, 255, U8), (-128, -128, I8), (31, -128, I8), (63, 0, U8)):
+        for depth in (64, 65, 200):
+            case = Conv(kind, I8, (1, 7, depth), 40).integer(0)
+            (conv,) = case.ops
+            assert isinstance(conv, Conv2d)
+            same = replace(conv, weights=np.full_like(conv.weights, weight))
+            yield Case((same,), np.full_like(case.x, x))
+
+
+def _bounded(case: Case, bound: int) -> Case:
+    """The same with weights within -bound .. bound."""
+    conv, *rest = case.ops
+    assert isinstance(conv, Conv2d)
+    ops: list[Op] = [replace(conv, weights=conv.weights.clip(max(-bound, -128), min(bound, 127)))]
+    for op in rest:
+        ops.append(replace(op, x=ops[-1]))  # type: ignore[call-arg]
+    return Case(tuple(ops), case.x)

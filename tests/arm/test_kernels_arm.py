@@ -28,6 +28,7 @@ FAMILIES: dict[str, list[Case]] = {
         *list(cases.narrow_cases(0))[::5],
         cases.table_case(0, True),
     ],
+    "bytes": [*cases.byte_cases(), *cases.extreme_byte_cases()],
     "values": [
         *list(values.rescale_cases(0))[::4],
         *list(values.extreme_rescale_cases())[::11],
@@ -41,6 +42,10 @@ FAMILIES: dict[str, list[Case]] = {
 @pytest.mark.parametrize("family", FAMILIES)
 def test_kernels_in_an_emulated_core(family: str) -> None:
     compare(FAMILIES[family], "cortex-a72")
+
+
+def test_dot_products_in_an_emulated_core() -> None:
+    compare([*FAMILIES["bytes"][::2], *FAMILIES["other"][:8]], "cortex-a76")
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from bnnc.storage.panels import (
     mask_forms,
     paired_panels,
     plain_panels,
+    run_panels,
 )
 
 SHAPES = [(1, 1, 8, 1), (5, 31, 8, 1), (8, 32, 8, 2), (9, 33, 16, 3), (6, 65, 8, 2), (12, 100, 24, 1)]
@@ -98,6 +99,19 @@ def test_paired_panels(out: int, inputs: int, width: int, groups: int, lanes: in
     layout = paired_panels((out, inputs), groups, panels, width, half, at_once)
     assert fill(symbols, layout, len(memory)) == memory
     found = find_panels(symbols, groups, memory)
+    assert found is not None and fill(symbols, found, len(memory)) == memory
+
+
+@pytest.mark.parametrize("element", [SIGNS, BYTES])
+@pytest.mark.parametrize(("out", "inputs", "width", "run"), [(9, 4, 8, 4), (40, 36, 12, 4), (8, 96, 8, 32)])
+def test_panels_of_runs(out: int, inputs: int, width: int, run: int, element: int) -> None:
+    symbols = random_symbols(out, inputs)
+    rows = in_groups(signs_of(symbols), 1, width)
+    runs = rows.reshape(-1, width, 9 * inputs // run, run).transpose(0, 2, 1, 3)
+    memory = (np.packbits(runs < 0, bitorder="little") if element == SIGNS else runs).tobytes()
+    layout = run_panels((out, inputs), len(rows), width, run, element)
+    assert fill(symbols, layout, len(memory)) == memory
+    found = find_panels(symbols, 1, memory)
     assert found is not None and fill(symbols, found, len(memory)) == memory
 
 

@@ -20,6 +20,8 @@ from bnnc.arm.kernels.pixelwise import (
     write_steps,
 )
 from bnnc.arm.kernels.pools import write_pool
+from bnnc.arm.kernels.product_conv import write_product_conv
+from bnnc.arm.kernels.product_plan import product_plan
 from bnnc.arm.kernels.sparse_dense import write_sparse_dense
 from bnnc.arm.kernels.top_k import write_top_k
 from bnnc.arm.kernels.wb_conv import plan_of, write_wb_conv
@@ -28,6 +30,7 @@ from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.ir.sparse_ops import SparseDense
+from bnnc.ir.types import Packed
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 from bnnc.schedule.stages import Stage
 
@@ -64,6 +67,8 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
             write_wb_conv(kernel, isa, conv, rest, plan)
         case XnorConv2d() | BitConv2d() as conv:
             write_binary_conv(kernel, isa, conv, rest)
+        case Conv2d(groups=1) as conv if products := product_plan(isa, conv, _is_packed(stage)):
+            write_product_conv(kernel, conv, rest, products)
         case Conv2d(groups=1) as conv:
             write_integer_conv(kernel, isa, conv, rest)
         case Conv2d() as conv:
@@ -88,3 +93,7 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
             write_gathered(kernel, op, rest)
         case Threshold() | Table() | Narrow() | Rescale() | AddMaps() | Pack():
             write_steps(kernel, stage.ops)
+
+
+def _is_packed(stage: Stage) -> bool:
+    return isinstance(stage.result.type, Packed)

@@ -18,6 +18,7 @@ from bnnc.ir.types import WORD_BITS, n_words
 TAPS = 9
 MAX_COPIES = 16
 REGISTERS = 4, 8, 16  # words that vector registers hold
+RUNS = 4, 16, 32, 64  # inputs of an output that products of bytes take together
 MAX_SIZE = 2**15  # of a layer's outputs and inputs: panels may hold some more
 BITS, SIGNS, BYTES = 0, 1, 2  # elements of panels
 Axis = tuple[tuple[int, int], ...]
@@ -162,6 +163,15 @@ def plain_panels(shape: tuple[int, int], groups: int, panels: int, width: int, e
     return Panels(out, inputs, *sizes, outputs, taps, channels, element)
 
 
+def run_panels(shape: tuple[int, int], panels: int, width: int, run: int, element: int) -> Panels:
+    """(panels, 9, inputs / run, width, run) of bytes or SIGNS; runs divide the inputs."""
+    (out, inputs), low = shape, 8 if element == BYTES else 1
+    outputs = strides((width, run), (panels, TAPS * inputs * width), low=low)
+    channels = strides((run, 1), (inputs // run, run * width), low=low)
+    taps = strides((TAPS, inputs * width), low=low)
+    return Panels(out, inputs, out, panels * width, outputs, taps, channels, element)
+
+
 def paired_panels(
     shape: tuple[int, int], groups: int, panels: int, width: int, half: int, at_once: int
 ) -> Panels:
@@ -187,6 +197,9 @@ def _layouts(shape: tuple[int, int], groups: int, n_bytes: int) -> Iterator[Pane
         for panels, width in _widths(8 * n_bytes, TAPS * row_bits, out, groups):
             if element != SIGNS or width % 8 == 0:
                 yield plain_panels(shape, groups, panels, width, element)
+    for run, (element, bits) in product(RUNS if groups == 1 else (), ((SIGNS, 1), (BYTES, 8))):
+        for panels, width in _widths(8 * n_bytes, TAPS * inputs * bits, out, 1) if inputs % run == 0 else ():
+            yield run_panels(shape, panels, width, run, element)
     for half in (1, 2, 4):
         row_bits = WORD_BITS * 2 * half * -(-n_words(inputs) // (2 * half))
         for panels, width in _widths(8 * n_bytes, TAPS * row_bits, out, groups):

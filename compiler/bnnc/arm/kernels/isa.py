@@ -21,6 +21,7 @@ class Isa:
     be widened after `MAX_BYTE_STEPS` steps. `is_neon` is AArch64's; `pairwise` is LLVM's name for what adds
     neighbours in lanes twice as wide, where there is one. A processor without vectors has one lane.
     A core that issues instructions `in_order` waits for each operand.
+    `products` is what multiplies bytes: "sdot", "smlal" or "vnni", or "" where no kernel is for that.
     """
 
     vector_bytes: int
@@ -28,6 +29,7 @@ class Isa:
     counts_words: bool
     is_neon: bool
     pairwise: str = ""
+    products: str = ""
     in_order: bool = False
 
     @property
@@ -59,13 +61,16 @@ class Isa:
 def isa(target: Target) -> Isa:
     """The vector unit of a target."""
     if target.is_aarch64:
-        return Isa(16, 16, False, True, "llvm.aarch64.neon.uaddlp", target.cpu in _IN_ORDER)
+        products = "sdot" if target.has_dot_product else "smlal"
+        return Isa(
+            16, 16, False, True, "llvm.aarch64.neon.uaddlp", target.cpu in _IN_ORDER, products=products
+        )
     if target.is_armv7:
         return Isa(16, 8, False, False, "llvm.arm.neon.vpaddlu")
     if target.is_riscv64 or target.is_freestanding:
         return Isa(4, 8, True, False)
     if "+avx512vpopcntdq" in target.features:
-        return Isa(64, 24, True, False)
+        return Isa(64, 24, True, False, products="vnni")
     match target.cpu:
         case "x86-64-v4":
             return Isa(64, 16, False, False)
