@@ -62,9 +62,8 @@ def isa(target: Target) -> Isa:
     """The vector unit of a target."""
     if target.is_aarch64:
         products = "sdot" if target.has_dot_product else "smlal"
-        return Isa(
-            16, 16, False, True, "llvm.aarch64.neon.uaddlp", target.cpu in _IN_ORDER, products=products
-        )
+        in_order = target.cpu in _IN_ORDER
+        return Isa(16, 16, False, True, "llvm.aarch64.neon.uaddlp", products, in_order)
     if target.is_armv7:
         return Isa(16, 8, False, False, "llvm.arm.neon.vpaddlu")
     if target.is_riscv64 or target.is_freestanding:
