@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,9 +30,12 @@ def write_binary_conv(kernel: Kernel, isa: Isa, conv: PackedConv, rest: tuple[Op
     win = window(x.shape[:2], conv.kernel, conv.strides, conv.dilations, conv.pads)
     parts = _parts(isa, conv, row_length(win), isinstance(result.type, Packed))
     planes, terms, tiles = weight_planes(conv), _product(conv), parts.tiles
+    if isa.word == "uint64" and parts.inputs % 2:
+        isa = replace(isa, word="uint32")
+    planes = np.ascontiguousarray(planes).view(f"<u{isa.word_bytes}")
     weights = kernel.constant(parts.arrange(np.moveaxis(planes, 3, 4)))
     bias = kernel.constant(np.stack([parts.arrange(row) for row in _bias(conv, win, terms)]))
-    tile = BitTile(isa, tiles, win, x, kernel.x("uint32"), weights, parts.inputs, planes.shape[3])
+    tile = BitTile(isa, tiles, win, x, kernel.x(isa.word), weights, planes.shape[4], planes.shape[3])
     sums = pixel_sums(kernel, win, x, terms.x_weights, parts.number) if any(terms.x_weights) else None
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)
     layer = _Layer(tile, terms, parts, bias, sums, strip)

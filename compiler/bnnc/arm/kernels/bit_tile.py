@@ -38,7 +38,7 @@ class Operands:
 class BitTile:
     """Where a tile finds its operands.
 
-    `weights` is uint32 (panels, kh, kw, words, planes, width); `words` are those of a group in a tap.
+    `weights` are words (panels, kh, kw, words, planes, width); `words` are those of a group in a tap.
     """
 
     isa: Isa
@@ -49,6 +49,11 @@ class BitTile:
     weights: View
     words: int
     w_planes: int
+
+    @property
+    def plane_words(self) -> int:
+        """Words of a plane of a pixel."""
+        return 4 * self.x_type.words // self.isa.word_bytes
 
     def is_one_piece(self, reach: Reach) -> bool:
         """Whether a tile's counts are widened just once."""
@@ -96,10 +101,10 @@ class BitTile:
             self._step(counts, term, at_w, at_x)
 
     def _word(self, oy: Expr, ox: Expr, u: Expr, v: Expr, k: Expr) -> View:
-        """Word k of plane 0 of the map at a tap; a plane further is `words` further."""
+        """Word k of plane 0 of the map at a tap; a plane further is `plane_words` further."""
         rows, columns = self.window.rows, self.window.columns
         pixel = rows.source(oy, u) * columns.size + columns.source(ox, v)
-        return self.x.at(pixel * (self.x_type.elem.bits * self.x_type.words) + k)
+        return self.x.at(pixel * (self.x_type.elem.bits * self.plane_words) + k)
 
     def _step(self, counts: View, term: Term, at_w: View, at_x: list[View]) -> None:
         """One word of every pixel with all output channels of the panel."""
@@ -109,7 +114,7 @@ class BitTile:
             [T.bind(at_w.vector(q * width + j * lanes, lanes)) for q in term.w_planes] for j in range(vectors)
         ]
         for i, word in enumerate(at_x):
-            x = [T.bind(spread(word[p * self.x_type.words], lanes)) for p in term.x_planes]
+            x = [T.bind(spread(word[p * self.plane_words], lanes)) for p in term.x_planes]
             for j in range(vectors):
                 place = (i * vectors + j) * count_lanes
                 counted = self.isa.counts(term.bits(x, w[j]))

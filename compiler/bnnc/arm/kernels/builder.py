@@ -27,7 +27,7 @@ from bnnc.schedule.stages import storage
 
 Expr = Any  # a TIR expression, or a Python integer where it is known now
 ALIGNMENT = 64
-_VIEW_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "int64")
+_VIEW_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tvm.script.ir_builder import tirx as T
 
-from bnnc.arm.kernels.builder import Expr, bits_as, splat, vector_type
+from bnnc.arm.kernels.builder import Expr, bits_as, cast, splat, vector_type
 from bnnc.targets import Target
 
 _IN_ORDER = ("cortex-a53", "cortex-a55")
@@ -19,7 +19,8 @@ class Isa:
 
     Where `counts_words`, the unit counts the bits of 32-bit lanes; elsewhere of bytes, and counts have to
     be widened after `MAX_BYTE_STEPS` steps. `is_neon` is AArch64's; `pairwise` is LLVM's name for what adds
-    neighbours in lanes twice as wide, where there is one. A processor without vectors has one lane.
+    neighbours in lanes twice as wide, where there is one. A processor without vectors has one lane,
+    whose `word` is what it counts at once: uint64, where there is an even number of uint32.
     A core that issues instructions `in_order` waits for each operand.
     `products` is what multiplies bytes: "sdot", "smlal" or "vnni", or "" where no kernel is for that.
     """
@@ -31,6 +32,7 @@ class Isa:
     pairwise: str = ""
     products: str = ""
     in_order: bool = False
+    word: str = "uint32"
 
     @property
     def lanes(self) -> int:
@@ -38,17 +40,23 @@ class Isa:
         return self.vector_bytes // 4
 
     @property
+    def word_bytes(self) -> int:
+        return 8 if self.word == "uint64" else 4
+
+    @property
     def count_type(self) -> tuple[str, int]:
         """Element type and lanes of a register of counts."""
-        return ("uint32", self.lanes) if self.counts_words else ("uint8", self.vector_bytes)
+        return (self.word, self.lanes) if self.counts_words else ("uint8", self.vector_bytes)
 
     def counts(self, words: Expr) -> Expr:
-        """The bits of each element of the count type, of a uint32 vector."""
+        """The bits of each element of the count type, of a vector of words."""
         dtype, lanes = self.count_type
         return T.popcount(words if self.counts_words else bits_as(f"{dtype}x{lanes}", words))
 
     def widen(self, counts: Expr) -> Expr:
         """int32 counts of each 32-bit lane."""
+        if self.word == "uint64":
+            return cast("int32", counts)
         if self.counts_words:
             return bits_as(vector_type("int32", self.lanes), counts)
         return (
@@ -66,7 +74,9 @@ def isa(target: Target) -> Isa:
         return Isa(16, 16, False, True, "llvm.aarch64.neon.uaddlp", products, in_order)
     if target.is_armv7:
         return Isa(16, 8, False, False, "llvm.arm.neon.vpaddlu")
-    if target.is_riscv64 or target.is_freestanding:
+    if target.is_riscv64:
+        return Isa(4, 8, True, False, word="uint64")
+    if target.is_freestanding:
         return Isa(4, 8, True, False)
     if "+avx512vpopcntdq" in target.features:
         return Isa(64, 24, True, False, products="vnni")
