@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import larq
 import numpy as np
 from layers import binary_conv, binary_dense, int8_conv, int8_dense, sparse_dense
@@ -11,6 +13,7 @@ from shapes import FOUR, MOST_MORE, OTHERS, PEERS, SIX, Shape
 from subject import counted, mca
 
 from bnnc.bench.mca import LOOPED
+from bnnc.ir.graph import Graph
 
 FLOAT32 = "onnxruntime float32"
 BITS_A_SELECTION = 256  # multiply-accumulates of one bsl: two pairs of 128-bit vectors
@@ -23,6 +26,8 @@ CORES = {  # what llvm-mca calls the core, and MACs a cycle that its inner loops
 }
 HOST_GOAL, V3_SHARE, INT8_GOAL, FLOAT_GOAL, LARQ_GOAL = 2500, 5, 5, 18, 20
 INT8_GOALS = {"cortex-a76": 12, "cortex-a72": 6, "cortex-a53": 6}
+VECTOR_BYTES = 16
+LOADS_GOALS = {"cortex-a72": 1.3, "cortex-a76": 1.3 / 2}  # cycles: 1.3 times what the loads take
 SPARSE_DENSITY, SPARSE_GOAL = 0.1, 3
 
 
@@ -88,15 +93,41 @@ def geometries() -> Section:
         goals.append(
             Goal(f"instructions a MAC of {shape}, beside {like}", ratio, float(MOST_MORE), at_least=False)
         )
-    for inputs, outputs in ((512, 1000), (1024, 1024), (4096, 1000)):
-        n, cycles, _ = counted(binary_dense(inputs, outputs), "cortex-a76", "dense")
-        rows.append((f"dense {inputs}->{outputs}", n, 128 * n / (inputs * outputs), cycles, "", None))
-    columns = ("layer", "instructions", "per 128 MACs", "cycles", "beside", "per MAC, ratio")
-    text = (
-        "For cortex-a76. A dense layer has no weight that is used twice: 128 MACs are one 16-byte load, "
-        "and each of them needs eor, cnt and an addition besides.\n\n"
-    )
+    columns = ["layer", "instructions", "per 128 MACs", "cycles", "beside", "per MAC, ratio"]
+    text = "Binary layers of other kernels, strides and groups, for cortex-a76.\n\n"
     return Section("geometries", "Other layers", text + table(columns, rows), tuple(goals))
+
+
+def loads() -> Section:
+    """Layers that use what they load once, beside the loads that they cannot do without."""
+    rows, goals = list[Row](), list[Goal]()
+    for cpu, bound in LOADS_GOALS.items():
+        for title, graph, layer, n_bytes in _loaded():
+            n, cycles, _ = counted(graph, cpu, layer)
+            needed = n_bytes // VECTOR_BYTES
+            ratio = cycles / needed if cycles else None
+            rows.append((title, cpu, n, needed, cycles, ratio))
+            if ratio is not None:
+                goals.append(Goal(f"cycles a load of {title}, {cpu}", ratio, bound))
+    columns = ["layer", "cpu", "instructions", "16-byte loads", "cycles", "cycles a load"]
+    text = (
+        "Dense layers read each weight once, depthwise ones each value once a tap. cortex-a72 loads 16 bytes "
+        "a cycle, cortex-a76 twice that; a layer was to take at most 1.3 times as long as its loads.\n\n"
+    )
+    return Section("loads", "Dense and depthwise layers", text + table(columns, rows), tuple(goals))
+
+
+def _loaded() -> Iterator[tuple[str, Graph, str, int]]:
+    """Title, graph, layer, and bytes that have to be loaded."""
+    for inputs, outputs in ((512, 1000), (1024, 1024), (4096, 1000)):
+        yield (
+            f"binary dense {inputs}->{outputs}",
+            binary_dense(inputs, outputs),
+            "dense",
+            inputs * outputs // 8,
+        )
+    depthwise = Shape(28, 128, 128, groups=128)
+    yield f"int8 depthwise {depthwise}", int8_conv(depthwise), "conv", depthwise.macs
 
 
 def int8() -> Section:

@@ -17,6 +17,7 @@ SECTIONS: dict[str, Callable[[], Section]] = {
     "loops": kernels.loops,
     "times": kernels.times,
     "geometries": kernels.geometries,
+    "loads": kernels.loads,
     "int8": kernels.int8,
     "sparse": kernels.sparse,
     "networks": whole.networks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ from subject import mca
 from bnnc.bench.compiled import Compiled, compiled_network
 from bnnc.bench.emulated import Trace, count
 from bnnc.bench.mca import disassembled
-from bnnc.bench.profile import measure
+from bnnc.bench.profile import LayerFigures, Profile, measure
 from bnnc.bench.wallclock import Stopwatch
 from bnnc.executors.cache import default_root
 from bnnc.executors.network import Network, open_network
@@ -37,12 +37,13 @@ SIDE_WORK, ORT_GOAL, COMPILE_SECONDS, ARENA, PROGRAM_BYTES = 0.1, 2.5, 30, 1.05,
 
 def networks() -> Section:
     """Instructions, cycles and times; what is no product; ResNet-18 beside onnxruntime int8."""
-    rows, goals, notes = list[Row](), list[Goal](), list[str]()
+    rows, goals, notes, parts = list[Row](), list[Goal](), list[str](), ""
     for network in _found(notes):
         profile = measure(network, "arm", CPU, runs=5)
         side = side_work(compiled_network(network, "arm", CPU))
         seconds = {"bnnc": profile.host_seconds or 0.0}
         if profile.name == RESNET:
+            parts = _by_kind(profile)
             seconds = _beside_onnxruntime(network)
             goals += _resnet_goals(seconds, _compile(network).seconds)
         times = [1e3 * seconds[name] if name in seconds else None for name in ("bnnc", TWO, ORT)]
@@ -58,7 +59,23 @@ def networks() -> Section:
         "last layer (bnnc.zoo, random weights); onnxruntime computes the same topology with every "
         "convolution in int8 and ReLU for PReLU, which costs it nothing.\n\n"
     )
-    return Section("networks", "Networks", text + table(columns, rows) + _listed(notes), tuple(goals))
+    return Section("networks", "Networks", text + table(columns, rows) + parts + _listed(notes), tuple(goals))
+
+
+def _by_kind(profile: Profile) -> str:
+    """The layers of a network by the operation that they begin with."""
+    kinds: dict[str, list[LayerFigures]] = {}
+    for layer in profile.layers:
+        kinds.setdefault(layer.ops[0], []).append(layer)
+    rows = [(kind, len(layers), *_sums(layers)) for kind, layers in kinds.items()]
+    columns = ("layers begin with", "how many", "MACs", "instructions", "cycles", "ms here")
+    return f"\n{profile.name} by what layers begin with:\n\n{table(columns, rows)}"
+
+
+def _sums(layers: Sequence[LayerFigures]) -> Row:
+    counts = [(layer.macs, layer.instructions or 0, layer.cycles or 0) for layer in layers]
+    seconds = sum(layer.host_seconds or 0.0 for layer in layers)
+    return (*map(sum, zip(*counts, strict=True)), 1e3 * seconds)
 
 
 def _resnet_goals(seconds: dict[str, float], compile_seconds: float) -> list[Goal]:
