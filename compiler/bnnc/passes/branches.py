@@ -16,11 +16,11 @@ from bnnc.ir.op import Array, Op
 from bnnc.ir.source_ops import Elementwise
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 from bnnc.passes.chain import Chain, DomainValue
-from bnnc.passes.grid import DISCRETIZERS, last_discretizer
+from bnnc.passes.grid import last_discretizer
 from bnnc.passes.materialize import Materializer, first_pool, plain_scale, scaling
 from bnnc.passes.quantizer import Quantized
 from bnnc.passes.ranges import reachable
-from bnnc.passes.value import Value, map_constants, settle
+from bnnc.passes.value import Value, last_discrete, map_constants, settle
 
 REAL_BITS = 14  # of a real branch that meets integers: at least so many between 0 and its largest number
 MAX_FACTOR = 2**16  # between units: multipliers of a `Rescale` have 17 bits and a sign
@@ -35,7 +35,7 @@ class Branches:
 
     def add(self, op: src.AddTensors, a: Value, b: Value) -> Value:
         """The sum of both in one unit, exact where both are multiples of one that is not too fine."""
-        a, b = self._settled(a), self._settled(b)
+        a, b = self.settled(a, op.name), self.settled(b, op.name)
         _same_layout(op, a, b)
         x, y = self._in_one_unit(op, a, b)
         total = AddMaps(op.name, x.op, y.op, I32)
@@ -47,7 +47,7 @@ class Branches:
 
     def concat(self, op: src.Concat, a: Value, b: Value) -> Value:
         """The channels of both: roots of one kind keep their chains, others become integers."""
-        a, b = self._settled(a), self._settled(b)
+        a, b = self.settled(a, op.name), self.settled(b, op.name)
         if a.is_flat or b.is_flat:
             raise op.refusal("joins flattened maps", "join them in front of the flattening")
         chain = _joined(op.name, a, b)
@@ -66,21 +66,17 @@ class Branches:
         value = settle(self.made.encoded(value))
         if value.is_flat or value.order != "chw":
             raise op.refusal("chooses among the elements of a flattened or channels-last map")
-        discrete = (i for i, link in enumerate(value.chain) if isinstance(link, DISCRETIZERS))
-        value = self.made.upto(value, max(discrete, default=-1), op.name)
+        value = self.made.upto(value, last_discrete(value.chain), op.name)
         chain = map_constants(value.chain, lambda constant: constant[op.index])
         root = GatherChannels(op.name, value.root, op.index.astype(np.int32))
         return replace(value, root=root, chain=chain, shape=op.type.shape)
 
-    def _settled(self, value: Value) -> Value:
-        """Without waiting pools."""
+    def settled(self, value: Value, name: str) -> Value:
+        """Without waiting pools: they are done on the integers in front of them."""
         value = settle(self.made.encoded(value))
-        while first_pool(value.chain) is not None:
-            if last_discretizer(value.functions) >= 0:
-                value, made = self.made.integers(value, value.chain[-1].name)
-                value = replace(value, root=made.op, chain=scaling(made.scale, value.chain[-1].name))
-            else:
-                value = self.made.pool_root(value)
+        while (pool := first_pool(value.chain)) is not None:
+            value = self.made.upto(value, last_discrete(value.chain[:pool]), name)
+            value = self.made.pool_root(value)
         return value
 
     def _in_one_unit(self, op: Op, a: Value, b: Value) -> tuple[Quantized, Quantized]:
@@ -93,12 +89,11 @@ class Branches:
         return self._on_unit(a, x, unit, op.name), self._on_unit(b, y, unit, op.name)
 
     def _exact(self, value: Value, name: str) -> Quantized | None:
-        """The integers of a value that is on a grid; None for real numbers."""
-        if (scale := plain_scale(value.functions)) is not None:
-            return Quantized(value.root, scale)
+        """The integers of a value that is on a grid, negative multiples included; None for real numbers."""
         if last_discretizer(value.functions) >= 0:
-            return self.made.integers(value, name)[1]
-        return None
+            settled = self.made.upto(value, last_discrete(value.chain), name)
+            return _multiples(settled) or self.made.integers(value, name)[1]
+        return _multiples(value)
 
     def _fine_unit(self, value: Value, known: float | None, name: str) -> float:
         """A power of two, or an integer's unit halved often enough, that real numbers are rounded to."""
@@ -120,6 +115,23 @@ class Branches:
         """16 where the value is known to fit, as streams are stored; else as many as there are."""
         lo, hi = self.made.span(value, name)
         return 16 if max(abs(lo), abs(hi)) < unit * 2**15 else GRID_BITS
+
+
+def _multiples(value: Value) -> Quantized | None:
+    """The integers of a chain that only multiplies by numbers other than 0; None for others."""
+    turn = np.ones((), np.float32)
+    chain = list[Elementwise]()
+    for op in value.functions:
+        if isinstance(op, src.Neg):
+            turn = -turn
+        elif isinstance(op, src.Mul | src.Div) and op.c.all():
+            turn = turn * np.sign(op.c)
+            chain.append(replace(op, c=abs(op.c)))
+        else:
+            return None
+    scale = plain_scale(tuple(chain))
+    assert scale is not None
+    return Quantized(_times(f"{value.root.name} turned", value.root, turn), scale)
 
 
 def _aligned(name: str, x: Quantized, y: Quantized) -> tuple[Quantized, Quantized] | None:
@@ -158,7 +170,7 @@ def _is_whole(ratio: Array) -> bool:
 
 
 def _times(name: str, x: Op, factor: Array) -> Op:
-    """x * factor in every channel, factors whole numbers below 2^16."""
+    """x * factor in every channel, factors whole numbers between -2^16 and 2^16."""
     if (factor == 1).all():
         return x
     channels = x.type.shape[-1]

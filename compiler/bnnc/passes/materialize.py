@@ -75,7 +75,9 @@ class Materializer:
             return Quantized(narrow, scale)
         if (computed := self._computed(value, wanted_by)) is not None:
             return computed
-        return quantize(value.root, chain) or self._rounded(value, wanted_by)
+        if not direction(chain, value.root.type.shape[-1]).all():
+            value = self.upto(value, _last_wide(chain[: last_discretizer(chain)]), wanted_by)
+        return quantize(value.root, value.functions) or self._rounded(value, wanted_by)
 
     def _computed(self, value: Value, wanted_by: str) -> Quantized | None:
         """A `Rescale` in place of a chain to many levels; None where there is none, or one that is not exact
@@ -85,7 +87,7 @@ class Materializer:
         last = last_discretizer(chain)
         if last < 0 or _bits(chain[last]) <= MAX_LOOKED_UP_BITS:
             return None
-        earlier = max((i for i, op in enumerate(chain[:last]) if is_wide(op)), default=-1)
+        earlier = _last_wide(chain[:last])
         value = self.upto(
             value, earlier if not is_wide(chain[last]) else last_discretizer(chain[:last]), wanted_by
         )
@@ -204,6 +206,10 @@ def _bits(op: src.Elementwise) -> int:
 def is_wide(op: src.Elementwise) -> bool:
     """Whether results of a discretizer have so many levels that they are computed rather than looked up."""
     return isinstance(op, src.FixedPoint) or (isinstance(op, src.Quant) and op.bits > 8)
+
+
+def _last_wide(chain: Chain) -> int:
+    return max((i for i, op in enumerate(chain) if is_wide(op)), default=-1)
 
 
 def first_pool(chain: Links) -> int | None:

@@ -21,7 +21,9 @@ from bnnc.passes.grid import last_discretizer
 from bnnc.passes.layers import Lowering
 from bnnc.passes.materialize import Materializer, first_pool, is_wide
 from bnnc.passes.spans import Calibration
-from bnnc.passes.value import Value, append, reshape, settle, transpose
+from bnnc.passes.value import Value, append, differs_by_pixel, reshape, settle, transpose
+
+DECLARING = ([src.Quant], [src.QuantizeLinear])
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,20 @@ class _Walk:
                 return self.branches.concat(op, a, b)
         raise op.refusal("is not supported at this place", "cut the model in front of it")
 
+    def _append(self, op: src.Elementwise, value: Value) -> Value:
+        """A quantizer that reads the input says which integers a device receives; the rest reads those."""
+        if isinstance(value.root, Input) and [type(link) for link in value.chain] in DECLARING:
+            value = self.made.encoded(value)
+        if differs_by_pixel(value, op) and first_pool(value.chain) is not None:
+            value = self.branches.settled(value, op.name)
+        return append(value, op)
+
     def _shared(self, op: Op, value: Value | Op) -> Value | Op:
         """A value of many levels that several operations read: they share its integers."""
-        if isinstance(value, Op) or len(self.users[op]) < 2 or isinstance(value.root, Input):
+        if isinstance(value, Op) or len(self.users[op]) < 2:
             return value
+        if isinstance(value.root, Input):
+            return self.made.encoded(value) if last_discretizer(value.functions) >= 0 else value
         wide = (
             i for i, link in enumerate(value.chain) if not isinstance(link, src.MaxPool) and is_wide(link)
         )
@@ -128,7 +140,7 @@ class _Walk:
     def _on_value(self, op: Op, value: Value) -> Value | Op:
         match op:
             case src.Elementwise():
-                return append(value, op)
+                return self._append(op, value)
             case src.Conv():
                 return self.lowering.conv(op, value)
             case src.Dense():

@@ -15,6 +15,7 @@ from bnnc.ir.geometry import output_map
 from bnnc.ir.op import Array, Op
 from bnnc.ir.source_ops import Elementwise
 from bnnc.passes.chain import Chain, per_channel
+from bnnc.passes.grid import DISCRETIZERS
 
 Links = tuple[Elementwise | src.MaxPool, ...]
 
@@ -55,6 +56,11 @@ class Value:
     def is_flat(self) -> bool:
         """A vector for the source, still a map of more than one pixel here."""
         return not self.in_source_layout and len(self.shape) == 1 and self.map_shape[:2] != (1, 1)
+
+
+def last_discrete(chain: Links) -> int:
+    """Index of the last discretizer, pools counted; -1 when there is none."""
+    return max((i for i, link in enumerate(chain) if isinstance(link, DISCRETIZERS)), default=-1)
 
 
 def settle(value: Value) -> Value:
@@ -142,6 +148,14 @@ def append(value: Value, op: Elementwise) -> Value:
     if per_map is not None:
         return replace(value, chain=(*value.chain, per_map))
     return append(_unroll(value), op)
+
+
+def differs_by_pixel(value: Value, op: Elementwise) -> bool:
+    """Whether `op` on a flattened map has constants that differ between the pixels of a channel."""
+    if not value.is_flat:
+        return False
+    height, width, channels = value.map_shape
+    return _per_map_channel(op, (channels, height * width), value.order) is None
 
 
 def _append_checked(value: Value, op: Elementwise) -> Value:
