@@ -154,7 +154,7 @@ def inner_loops(case: Case, cpu: Target) -> list[list[str]]:
     kernel = build_kernel("layer", case.stage.inputs, lambda k: write_wb_conv(k, isa(cpu), conv, rest, plan))
     text = generate({"layer": kernel.function}, cpu).inspect_source("asm")
     blocks = re.findall(r"//APP\n(.*?)//NO_APP", text, re.DOTALL)
-    loops = [re.search(r":\n(.*b\.ne)", block, re.DOTALL) for block in blocks]
+    loops = [re.search(r":\n((?:(?!:\n).)*?b\.ne)", block, re.DOTALL) for block in blocks]
     lines = [
         [line.strip() for line in found[1].splitlines() if line.startswith("\t")] for found in loops if found
     ]

@@ -41,7 +41,7 @@ class Avx512Loop:
     @property
     def cost(self) -> int:
         """Instructions of a step."""
-        return len(self.lines) - 1
+        return 2 * self.vectors + self.pixels * (2 + 4 * self.vectors) + 4
 
     @cached_property
     def others(self) -> tuple[str, ...]:
@@ -51,8 +51,10 @@ class Avx512Loop:
     @cached_property
     def lines(self) -> tuple[str, ...]:
         step = [line for pixel in range(self.pixels) for line in self._pixel(pixel)]
-        ends = [f"addq $${PAIR_BYTES}, {{map}}", f"addq $${2 * self.vectors * VECTOR_BYTES}, {{weights}}"]
-        return ("1:", *self._load_weights(), *step, *ends, "decq {steps}", "jnz 1b")
+        moves = (f"addq $${PAIR_BYTES}, {{map}}", f"addq $${2 * self.vectors * VECTOR_BYTES}, {{weights}}")
+        row = ("1:", *self._load_weights(), *step, *moves, "decq {left}", "jnz 1b")
+        ends = ("addq {map_skip}, {map}", "addq {weights_skip}, {weights}", "decq {rows}", "jnz 2b")
+        return ("2:", "movq {steps}, {left}", *row, *ends)
 
     def _load_weights(self) -> Iterator[str]:
         for j in range(self.vectors):

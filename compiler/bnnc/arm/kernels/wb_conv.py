@@ -11,7 +11,7 @@ from bnnc.arm.kernels.epilogue import Epilogue, strip_width
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.panels import window_bias
 from bnnc.arm.kernels.parts import Parts, cleared_strip
-from bnnc.arm.kernels.rows import Place, first_pixel, over_map
+from bnnc.arm.kernels.rows import first_pixel
 from bnnc.arm.kernels.wb_avx512 import Avx512Tile, avx512_map, avx512_weights
 from bnnc.arm.kernels.wb_cuts import Cuts, single_cuts
 from bnnc.arm.kernels.wb_layer import WbLayer
@@ -19,6 +19,7 @@ from bnnc.arm.kernels.wb_neon import NeonTile, neon_map, neon_weights
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.wb_plan import WbPlan, wb_plan
 from bnnc.arm.kernels.wb_tile import Bits, WbTile
+from bnnc.arm.kernels.wb_walk import WbPlace, walk
 from bnnc.arm.kernels.window import Window, window
 from bnnc.ir.op import Array, Op, packed_of
 from bnnc.ir.packed_ops import XnorConv2d
@@ -56,11 +57,11 @@ def _write_bits(kernel: Kernel, layer: WbLayer, cuts: Cuts) -> None:
     bits = Bits(kernel.y(tile.bits_type), inverted, parts.capacity)
     with loop(parts.number) as part, kernel.shared("panels", tile.tiling.panels) as panel:
 
-        def emit(place: Place) -> None:
+        def emit(place: WbPlace) -> None:
             first = (first_pixel(tile.window, place), part * tile.tiling.panels + panel)
             tile.store_bits(bits, layer.compared(place, part, panel), first, place.pixels)
 
-        _over_map(kernel, layer, emit)
+        _walk(kernel, layer, emit)
 
 
 def _write_panels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[Op, ...]) -> None:
@@ -70,12 +71,12 @@ def _write_panels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[
     epilogue = Epilogue(kernel, conv, rest, tiles.width, layer.parts.capacity)
     with loop(layer.parts.number) as part, kernel.shared("panels", tiles.panels) as panel:
 
-        def emit(place: Place) -> None:
+        def emit(place: WbPlace) -> None:
             layer.run(strip, place, part, panel)
             channel = (part * tiles.panels + panel) * tiles.width
             epilogue.emit(strip, place.pixels, first_pixel(win, place), channel)
 
-        _over_map(kernel, layer, emit)
+        _walk(kernel, layer, emit)
 
 
 def _write_pixels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[Op, ...]) -> None:
@@ -86,18 +87,18 @@ def _write_pixels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[
     strip = cleared_strip(kernel, tiles.pixels * width)
     epilogue = Epilogue(kernel, conv, rest, width, width)
 
-    def emit(place: Place) -> None:
+    def emit(place: WbPlace) -> None:
         with loop(parts.number) as part, loop(tiles.panels) as panel:
             layer.run(panel_strip, place, part, panel)
             parts.store(panel_strip, strip, width, place.pixels, part, panel)
         epilogue.emit(strip, place.pixels, first_pixel(win, place), 0)
 
-    _over_map(kernel, layer, emit)
+    _walk(kernel, layer, emit)
 
 
-def _over_map(kernel: Kernel, layer: WbLayer, emit: Callable[[Place], None]) -> None:
+def _walk(kernel: Kernel, layer: WbLayer, emit: Callable[[WbPlace], None]) -> None:
     tile = layer.tile
-    over_map(kernel, tile.window, tile.tiling.pixels, tile.pairing.pairs, layer.parts.number == 1, emit)
+    walk(kernel, tile.window, tile.tiling.pixels, tile.pairing.pairs, emit)
 
 
 def _tile(kernel: Kernel, isa: Isa, conv: XnorConv2d, plan: WbPlan, parts: Parts) -> WbTile:

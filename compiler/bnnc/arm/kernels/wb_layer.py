@@ -9,8 +9,9 @@ from tvm.script.ir_builder import tirx as T
 
 from bnnc.arm.kernels.builder import Expr, View, cast, local, splat, spread
 from bnnc.arm.kernels.parts import Parts
-from bnnc.arm.kernels.rows import Place, border_class, first_pixel
+from bnnc.arm.kernels.rows import first_pixel
 from bnnc.arm.kernels.wb_tile import WbTile
+from bnnc.arm.kernels.wb_walk import WbPlace
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class WbLayer:
     parts: Parts
     base: View
 
-    def counts(self, place: Place, part: Expr, panel: Expr) -> View:
+    def counts(self, place: WbPlace, part: Expr, panel: Expr) -> View:
         """(pixels, width): pc(h)."""
         lanes, dtype = self.tile.tiling.lanes, self.tile.sum_type
         sums = local(dtype, place.pixels * self.tile.tiling.width)
@@ -34,7 +35,7 @@ class WbLayer:
         self.tile.accumulate(sums, part * self.tile.tiling.panels + panel, part, place)
         return sums
 
-    def compared(self, place: Place, part: Expr, panel: Expr) -> View:
+    def compared(self, place: WbPlace, part: Expr, panel: Expr) -> View:
         """(pixels, width): below 0 where a sum reaches its cut."""
         tiles, base = self.tile.tiling, self._base(place, part, panel)
         sums = local(self.tile.sum_type, place.pixels * tiles.width)
@@ -49,7 +50,7 @@ class WbLayer:
         self.tile.accumulate(sums, part * tiles.panels + panel, part, place)
         return sums
 
-    def run(self, strip: View, place: Place, part: Expr, panel: Expr) -> None:
+    def run(self, strip: View, place: WbPlace, part: Expr, panel: Expr) -> None:
         """strip int32 (pixels, width) = the outputs of a tile."""
         tiles, counts, base = (
             self.tile.tiling,
@@ -64,9 +65,9 @@ class WbLayer:
                 counted = cast("int32", counts.vector(at, lanes), lanes) * splat(4, lanes)
                 strip.put(at, base.vector(j * lanes, lanes) + spread(own, lanes) - counted, lanes)
 
-    def _base(self, place: Place, part: Expr, panel: Expr) -> View:
-        tiles, kind = self.tile.tiling, border_class(self.tile.window, place)
+    def _base(self, place: WbPlace, part: Expr, panel: Expr) -> View:
+        tiles, kind = self.tile.tiling, place.kind
         return self.base.at(kind * self.parts.capacity + (part * tiles.panels + panel) * tiles.width)
 
-    def _pixel(self, place: Place, part: Expr) -> Expr:
+    def _pixel(self, place: WbPlace, part: Expr) -> Expr:
         return part * self.tile.window.pixels + first_pixel(self.tile.window, place)

@@ -66,7 +66,17 @@ class NeonLoop:
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
-        again = ("subs {steps}, {steps}, #1", "b.ne 1b")
+        again = ("subs {left}, {left}, #1", "b.ne 1b")
+        ends = (
+            "add {map}, {map}, {map_skip}",
+            "add {weights}, {weights}, {weights_skip}",
+            "subs {rows}, {rows}, #1",
+            "b.ne 2b",
+        )
+        return ("2:", "mov {left}, {steps}", *self._row(again), *ends)
+
+    def _row(self, again: tuple[str, ...]) -> tuple[str, ...]:
+        """The loop over the steps of a row."""
         if not self.in_order:
             return ("1:", *in_program_order(list(self._step()), self._temporaries), *again)
         start = (f"movi {{{name}}}.2d, #0" for name in self._carried)

@@ -69,27 +69,35 @@ class WbTile:
 
     def accumulate(self, sums: View, panel: Expr, part: Expr, place: Place) -> None:
         """sums[pixel, channel] += pc(h) over the reach of a place."""
-        reach, (u0, u1), (v0, v1) = place.reach, place.reach.rows, place.reach.columns
-        with loop(u1, u0) as u:
-            if self.parts == 1 and self.window.columns.dilation == 1:
+        win, (u0, u1), (v0, v1) = self.window, place.reach.rows, place.reach.columns
+        # Rows and columns of taps may all be outside of the map.
+        some_rows = _at_most_one(u1 - u0) if any(len(taps) == 0 for taps in win.rows.classes) else 1
+        some_columns = _at_most_one(v1 - v0) if any(len(taps) == 0 for taps in win.columns.classes) else 1
+        with loop(some_rows), loop(some_columns):
+            if self.parts == 1 and win.columns.dilation == 1:
                 # Taps side by side are one long tap.
-                self._run(sums, panel, part, place, (u, v0), (v1 - v0) * reach.words)
+                self._run(sums, panel, part, place, v0, (v1 - v0) * self.pairing.pairs)
             else:
                 with loop(v1, v0) as v:
-                    self._run(sums, panel, part, place, (u, v), reach.words)
+                    self._run(sums, panel, part, place, v, self.pairing.pairs)
 
-    def _run(
-        self, sums: View, panel: Expr, part: Expr, place: Place, tap: tuple[Expr, Expr], n_pairs: Expr
-    ) -> None:
-        """So many pairs from a tap on."""
-        (u, v), reach = tap, place.reach
-        rows, columns = self.window.rows, self.window.columns
-        pairs, words = self.pairing.pairs, self.pair_words
-        steps = self.steps(place.pixels, 4 * columns.stride * self.parts * pairs * words)
-        pixel = rows.source(place.oy, u) * columns.size + columns.source(place.ox, v)
-        at = panel * (self.window.taps * pairs) + (u * reach.kernel[1] + v) * reach.words
-        weights = self.weights.at(at * (2 * self.tiling.width * self.pairing.half))
-        map_ = self.map.at((pixel * self.parts + part) * (pairs * words))
+    def _run(self, sums: View, panel: Expr, part: Expr, place: Place, v: Expr, n_pairs: Expr) -> None:
+        """So many pairs of each row of taps, from column `v` of the taps on."""
+        rows, columns, (u0, u1) = self.window.rows, self.window.columns, place.reach.rows
+        pairs, pair_bytes = self.pairing.pairs, 4 * self.pair_words
+        pixel_bytes, weight_bytes = self.parts * pairs * pair_bytes, 8 * self.tiling.width * self.pairing.half
+        steps = self.steps(place.pixels, columns.stride * pixel_bytes)
+        pixel = rows.source(place.oy, u0) * columns.size + columns.source(place.ox, v)
+        at = (panel * self.window.taps + u0 * columns.kernel + v) * pairs
+        weights = self.weights.at(at * (weight_bytes // 4))
+        map_ = self.map.at((pixel * self.parts + part) * (pairs * self.pair_words))
+        map_skip = rows.dilation * columns.size * pixel_bytes - n_pairs * pair_bytes
+        weights_skip = (columns.kernel * pairs - n_pairs) * weight_bytes
         with T.attr(tirx.const(0, "int32"), "pragma_import_llvm", loop_function(steps)):
             pointers = [tirx.address_of(view[0]) for view in (sums, map_, weights)]
-            T.evaluate(tirx.call_extern("void", steps.name, *pointers, cast("int64", n_pairs)))
+            scalars = [cast("int64", value) for value in (u1 - u0, n_pairs, map_skip, weights_skip)]
+            T.evaluate(tirx.call_extern("void", steps.name, *pointers, *scalars))
+
+
+def _at_most_one(value: Expr) -> Expr:
+    return min(value, 1) if isinstance(value, int) else tirx.min(value, 1)
