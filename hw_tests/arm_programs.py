@@ -1,4 +1,4 @@
-"""A network with every kind of layer, compiled for arm once a session."""
+"""Networks with every kind of layer, compiled for arm."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def network(seed: int) -> tuple[Graph, Array]:
     return graph, random_codes(graph, 20, seed)
 
 
-def build(seed: int, folder: Path) -> None:
+def build(seed: int, folder: Path, cpu: str | None = None, threads: int = 1) -> None:
     """The program of `network(seed)` in the empty folder."""
     graph, codes = network(seed)
-    arm.build(graph, target("arm"), folder, arm.Golden(codes[:2], simulator.run(graph, codes[:2])))
+    golden = arm.Golden(codes[:2], simulator.run(graph, codes[:2]))
+    arm.build(graph, target("arm", cpu), folder, golden, threads=threads)

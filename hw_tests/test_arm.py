@@ -1,4 +1,4 @@
-"""AArch64 executables under QEMU and on a board, where there is one: the simulator's integers."""
+"""Executables for ARM and RISC-V under QEMU and on a board, where there is one: the simulator's integers."""
 
 from __future__ import annotations
 
@@ -33,6 +33,20 @@ def test_qemu_gives_the_simulators_integers(seed: int, tmp_path: Path) -> None:
 def test_the_self_test_passes_under_qemu(tmp_path: Path) -> None:
     build(0, tmp_path)
     run_tool([str(QEMU), str(tmp_path / "random_0"), "--self-test"])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("cpu", "emulator"), [("cortex-a7", "arm"), ("rv64gc", "riscv64"), ("rv64gc-zbb", "riscv64")]
+)
+def test_qemu_runs_other_architectures(cpu: str, emulator: str, threads: int, tmp_path: Path) -> None:
+    named = f"qemu-{emulator}"
+    if not (shutil.which(named) or shutil.which(f"{named}-static")):
+        pytest.skip(f"{named} is not installed")
+    graph, codes = network(SEEDS[0])
+    build(SEEDS[0], tmp_path, cpu, threads)
+    executor = ArmExecutor(graph, tmp_path, way="qemu")
+    assert np.array_equal(executor.run(codes), simulator.run(graph, codes))
 
 
 @needs_board

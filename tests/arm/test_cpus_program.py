@@ -18,6 +18,7 @@ from bnnc.executors.network import open_network
 from bnnc.executors.registry import build_target
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
+from bnnc.passes.pack import PackBits
 from bnnc.sim.edge import decode, encode
 from bnnc.sim.simulator import run
 from bnnc.targets import target
@@ -34,7 +35,7 @@ def build(graph: Graph, cpu: str, folder: Path, compress: str = "none") -> arm.B
 @pytest.mark.parametrize("cpu", [pytest.param(cpu, marks=pytest.mark.slow) for cpu in LINUX] + BARE)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_network_gives_the_simulators_integers(seed: int, cpu: str, tmp_path: Path) -> None:
-    graph = random_graph(seed)
+    graph = PackBits().run(random_graph(seed))
     build(graph, cpu, tmp_path)
     runner, codes = UnicornRunner(graph, tmp_path, count=True), tiny.samples(graph, 3)
     assert np.array_equal(runner.run(codes), run(graph, codes))
@@ -71,7 +72,7 @@ def npy(array: Array) -> bytes:
 
 def test_a_bare_library_needs_nothing(tmp_path: Path) -> None:
     """But what compilers bring along themselves; the float edge lies beside it."""
-    graph = random_graph(SEEDS[0])
+    graph = PackBits().run(random_graph(SEEDS[0]))
     built = build(graph, "cortex-m4", tmp_path, "huffman")
     codes = tiny.samples(graph, 2)
     assert np.array_equal(UnicornRunner(graph, tmp_path).run(codes), run(graph, codes))

@@ -16,6 +16,7 @@ from bnnc.arm import build as arm
 from bnnc.arm.kernels.builder import best_axis
 from bnnc.executors.native import HostExecutor, UnicornRunner
 from bnnc.ir.graph import Graph
+from bnnc.passes.pack import PackBits
 from bnnc.resources import resource
 from bnnc.sim.simulator import run
 from bnnc.targets import target
@@ -36,7 +37,7 @@ def build(graph: Graph, folder: Path, threads: int, kind: str = "host") -> arm.B
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_give_the_simulators_integers(seed: int, threads: int, tmp_path: Path) -> None:
-    graph = random_graph(seed)
+    graph = PackBits().run(random_graph(seed))
     built = build(graph, tmp_path, threads)
     assert built.threads == threads and "bnnc_pool_run" in (tmp_path / f"{built.name}.c").read_text()
     codes = tiny.samples(graph, 60)
@@ -45,14 +46,14 @@ def test_threads_give_the_simulators_integers(seed: int, threads: int, tmp_path:
 
 def test_parts_one_after_another_give_the_same(tmp_path: Path) -> None:
     """An emulated core has no threads: it does every part itself."""
-    graph = random_graph(SEEDS[0])
+    graph = PackBits().run(random_graph(SEEDS[0]))
     build(graph, tmp_path, 3, "arm")
     codes = tiny.samples(graph, 3)
     assert np.array_equal(UnicornRunner(graph, tmp_path).run(codes), run(graph, codes))
 
 
 def test_a_single_thread_has_nothing_of_them(tmp_path: Path) -> None:
-    graph = random_graph(SEEDS[0])
+    graph = PackBits().run(random_graph(SEEDS[0]))
     build(graph, tmp_path, 1)
     assert not list(tmp_path.rglob("*pool*"))
     assert not [path for path in tmp_path.rglob("*.[ch]") if "thread" in path.read_text()]
