@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bnnc.errors import BnncError
+from bnnc.errors import BnncError, errors_within
 from bnnc.executors.samples import read_samples
 from bnnc.executors.source import SourceExecutor
 from bnnc.ir.archive import Archive
@@ -30,7 +30,8 @@ def calibrate(archive: Archive, data: Path) -> dict[str, Span]:
     x = read_samples(data, archive.graph.input)
     if not len(x):
         raise BnncError.at(str(data), "there are no samples in it")
-    return spans_of(archive.graph, SourceExecutor(archive.onnx), x)
+    with errors_within(data):
+        return spans_of(archive.graph, SourceExecutor(archive.onnx), x)
 
 
 def spans_of(graph: Graph, source: SourceExecutor, x: Array) -> dict[str, Span]:

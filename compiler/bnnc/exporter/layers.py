@@ -108,9 +108,17 @@ def max_pool(call: Call) -> Signal:
     kernel, stride, padding = _window(call)
     dilation = _sizes(call.arg(4, "dilation", 1), len(kernel))
     call.require(all(n == 1 for n in dilation), f"dilation {dilation}", "pool without dilation")
-    ceil = int(call.arg(5, "ceil_mode", False))
-    attributes = {"kernel_shape": kernel, "strides": stride, "pads": padding * 2, "ceil_mode": ceil}
+    pads = padding * 2
+    if call.arg(5, "ceil_mode", False):
+        pads = [*padding, *_end_pads(call, kernel, stride, padding)]
+    attributes = {"kernel_shape": kernel, "strides": stride, "pads": pads}
     return call.done(call.emit("MaxPool", call.signal().name, suffix="", **attributes))
+
+
+def _end_pads(call: Call, kernel: list[int], stride: list[int], padding: list[int]) -> list[int]:
+    """What the last windows reach beyond the map: torch, unlike ONNX, drops one that would begin there."""
+    sides = zip(call.signal().shape[2:], call.shape[2:], kernel, stride, padding, strict=True)
+    return [max(0, (out - 1) * step + size - n - start) for n, out, size, step, start in sides]
 
 
 def average_pool(call: Call) -> Signal:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from bnnc.nn import ops
 from bnnc.nn.alphas import Alpha
 from bnnc.nn.estimators import check_estimator
-from bnnc.nn.layer import Layer, Window, both, check_exact, product
+from bnnc.nn.layer import Layer, Window, both, check_exact, check_padding, product
 from bnnc.nn.quantizers import ActivationQuantizer, Sign
 
 
@@ -120,6 +120,7 @@ class BinaryConv2d(_BinaryLayer):
             raise ValueError(f"{groups} groups of {inputs} inputs and {outputs} outputs")
         shape = (outputs, inputs // groups, *both(kernel_size))
         super().__init__(shape, _quantizer(quantize), alpha, weights, weight_estimator, bias)
+        check_padding(padding_value, self.quantize)
         self.window = Window(both(stride), both(padding), padding_value, both(dilation), groups)
 
     def accumulate(self, x: Tensor) -> Tensor:

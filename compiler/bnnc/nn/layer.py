@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from bnnc.nn.constants import EXACT
 from bnnc.nn.ops import per_channel
-from bnnc.nn.quantizers import ActivationQuantizer
+from bnnc.nn.quantizers import ActivationQuantizer, Quantizer, Sign
 
 
 class Layer(nn.Module):
@@ -71,6 +71,15 @@ def product(a: Tensor | None, b: Tensor | None) -> Tensor | None:
 def both(size: int | tuple[int, int]) -> tuple[int, int]:
     """(height, width) of what may be given as one number."""
     return (size, size) if isinstance(size, int) else size
+
+
+def check_padding(value: float, quantize: ActivationQuantizer | None) -> None:
+    """ValueError unless the layer's input has the padding value among its codes whatever is learned."""
+    if value == 0 or quantize is None or (value in (-1, 1) and isinstance(quantize, Sign)):
+        return
+    if isinstance(quantize, Quantizer) and quantize.is_fixed and value % float(quantize.unit()) == 0:
+        return
+    raise ValueError(f"padding with {value:g} is no value of {quantize!r}; pad with 0, or binarize by Sign")
 
 
 @dataclass(frozen=True)

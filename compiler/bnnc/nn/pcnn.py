@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bnnc.nn import ops
-from bnnc.nn.layer import Layer, Window, both, check_exact, product
+from bnnc.nn.layer import Layer, Window, both, check_exact, check_padding, product
 from bnnc.nn.normalization import BatchNorm
 from bnnc.nn.quantizers import ActivationQuantizer, Quantizer, Sign
 from bnnc.nn.real import conv_of_values
@@ -49,6 +49,7 @@ class ProjectionConv2d(Layer):
         self.weight = nn.Parameter(torch.empty(outputs // projections, inputs, *kernel))
         self.projection = nn.Parameter(torch.ones(projections, *kernel))
         self.bias = None
+        check_padding(padding_value, self.quantize)
         self.window = Window(both(stride), both(padding), padding_value, (1, 1), 1)
         delta = torch.zeros(outputs, inputs, *kernel)
         self.register_buffer("delta", delta, persistent=False)

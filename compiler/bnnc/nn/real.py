@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from bnnc.nn import ops
 from bnnc.nn.constants import filter_step
-from bnnc.nn.layer import Layer, Window, both
+from bnnc.nn.layer import Layer, Window, both, check_padding
 from bnnc.nn.quantizers import ActivationQuantizer, Quantizer, Requantizer
 
 
@@ -70,6 +70,7 @@ class QuantConv2d(_RealLayer):
             raise ValueError(f"{groups} groups of {inputs} inputs and {outputs} outputs")
         shape = (outputs, inputs // groups, *both(kernel_size))
         super().__init__(shape, value_quantizer(quantize), weight_bits, bias)
+        check_padding(padding_value, self.quantize)
         self.window = Window(both(stride), both(padding), padding_value, both(dilation), groups)
 
     def accumulate(self, x: Tensor) -> Tensor:
