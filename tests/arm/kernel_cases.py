@@ -12,7 +12,7 @@ from tests.graphs import random_threshold, random_values
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.elem import B1_01, B1_PM, I8, I16, TER, Elem, elem, range_elem
 from bnnc.ir.geometry import Pads, Pair
-from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
+from bnnc.ir.integer_ops import NO_CUT, Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
 from bnnc.ir.op import Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedConv, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.sim.bits import pack
@@ -325,3 +325,19 @@ def _bounded(case: Case, bound: int) -> Case:
     for op in rest:
         ops.append(replace(op, x=ops[-1]))  # type: ignore[call-arg]
     return Case(tuple(ops), case.x)
+
+
+def sign_cases(seed: int) -> Iterator[Case]:
+    """Bits of narrow integers, whose cuts lie at the ends of their range, past them, or are none."""
+    rng = np.random.default_rng(seed)
+    for i, channels in enumerate((32, 64, 96, 128, 160, 256, 40)):
+        for kind in (I8, U8, I16, elem("u16")):
+            lo, hi = kind.lo, kind.hi
+            x, bits = values_of(kind, (3, 2, channels)), (B1_PM, B1_01)[i % 2]
+            ends = np.array([lo - 9, lo, lo + 1, hi - 1, hi, hi + 1, NO_CUT, 0])
+            cuts = rng.choice(ends, (channels, 1)).astype(np.int32)
+            base = rng.choice((bits.lo, bits.hi), channels).astype(np.int32)
+            jumps = np.where(cuts == NO_CUT, 0, (bits.lo + bits.hi - 2 * base)[:, None]).astype(np.int32)
+            step = Threshold("t", x, base, cuts, jumps, ONE, bits)
+            codes = rng.choice(ends[1:5], x.type.shape).astype(kind.dtype)
+            yield Case((step, Pack("p", step)), codes)

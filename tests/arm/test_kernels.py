@@ -26,6 +26,7 @@ FAMILIES: dict[str, list[Case]] = {
     "integer": [conv.integer(i) for i, conv in enumerate(cases.integer_cases())],
     "many weights": [conv.integer(i) for i, conv in enumerate(cases.many_weight_cases())],
     "bytes": [*cases.byte_cases(), *cases.extreme_byte_cases()],
+    "signs": list(cases.sign_cases(0)),
     "tables": [cases.table_case(i, packed) for i, packed in enumerate((False, True))],
     "pixelwise": list(cases.pixelwise_cases(0)),
     "extremes": list(cases.extreme_cases()),

@@ -25,6 +25,7 @@ FAMILIES: dict[str, list[Case]] = {
         *list(cases.pixelwise_cases(0))[::6],
         *cases.extreme_cases(),
         *list(cases.pool_cases(0))[::3],
+        *cases.sign_cases(0),
         *list(cases.narrow_cases(0))[::5],
         cases.table_case(0, True),
     ],

@@ -22,6 +22,7 @@ from bnnc.arm.kernels.pixelwise import (
 from bnnc.arm.kernels.pools import write_pool
 from bnnc.arm.kernels.product_conv import write_product_conv
 from bnnc.arm.kernels.product_plan import product_plan
+from bnnc.arm.kernels.signs import compares_narrow, write_signs
 from bnnc.arm.kernels.sparse_dense import write_sparse_dense
 from bnnc.arm.kernels.top_k import write_top_k
 from bnnc.arm.kernels.wb_conv import plan_of, write_wb_conv
@@ -91,6 +92,8 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
             write_joined(kernel, op, rest)
         case GatherChannels() as op:
             write_gathered(kernel, op, rest)
+        case Threshold() as step if compares_narrow(isa, stage.ops):
+            write_signs(kernel, step)
         case Threshold() | Table() | Narrow() | Rescale() | AddMaps() | Pack():
             write_steps(kernel, stage.ops)
 

@@ -58,13 +58,18 @@ def write_steps(kernel: Kernel, ops: tuple[Op, ...]) -> None:
     strip, width = result_strip(kernel, result)
     epilogue = Epilogue(kernel, head, ops, width, width)
     with kernel.shared("rows", _pixels(result)) as pixel:
-        row = Widened(x.at(pixel * channels))
-        if epilogue.is_whole:
-            epilogue.emit_row(row, strip, Spot(pixel, 0))
-        else:
-            with loop(channels) as c:
-                strip.put(c, row[c])
-            epilogue.emit_row(strip, strip, Spot(pixel, 0))
+        emit_widened(epilogue, x.at(pixel * channels), strip, channels, Spot(pixel, 0))
+
+
+def emit_widened(epilogue: Epilogue, x: View, strip: View, channels: int, spot: Spot) -> None:
+    """Store the integers of a pixel, of any type."""
+    row = Widened(x)
+    if epilogue.is_whole:
+        epilogue.emit_row(row, strip, spot)
+    else:
+        with loop(channels) as c:
+            strip.put(c, row[c])
+        epilogue.emit_row(strip, strip, spot)
 
 
 def write_pixelwise(kernel: Kernel, head: Op, source: Source, rest: tuple[Op, ...]) -> None:
