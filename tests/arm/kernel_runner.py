@@ -75,7 +75,7 @@ def run_cases(cases: Sequence[Case], target: Target, parts: int = 1) -> list[Arr
     """
     stages = [replace(case.stage, name=f"s{i:02d}") for i, case in enumerate(cases)]
     compiled = compile_stages(stages, target, parts)
-    machine = HostMachine(compiled, parts) if target.kind == "host" else ArmMachine(compiled, target)
+    machine = HostMachine(compiled, parts) if target.kind == "host" else ArmMachine(compiled, target, parts)
     return [machine.run(f, case) for f, case in zip(compiled.functions, cases, strict=True)]
 
 
@@ -114,7 +114,7 @@ def load_library(compiled: CompiledStages) -> ctypes.CDLL:
 class ArmMachine:
     """An emulated core."""
 
-    def __init__(self, compiled: CompiledStages, target: Target) -> None:
+    def __init__(self, compiled: CompiledStages, target: Target, parts: int = 1) -> None:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "stages.o").write_bytes(compiled.object_file)
             tools = cross_toolchain(target.triple)
@@ -129,6 +129,7 @@ class ArmMachine:
             self._core = Core(load_image(Path(folder) / "stages.elf"))
             self._functions = _symbols(Path(folder) / "stages.elf")
         self._core.uc.mem_map(_BASE, 1 << 24)
+        self._parts = parts
 
     def run(self, function: StageFunction, case: Case) -> Array:
         wanted, n = case.wanted, len(case.inputs)
@@ -140,7 +141,9 @@ class ArmMachine:
         self._core.write(_BASE, bytes([FILL]) * (starts[-1] - _BASE))
         for start, data in zip((*starts[:n], starts[n + 2]), (*inputs, function.constants), strict=True):
             self._core.write(start, data)
-        self._core.call(self._functions[function.name], *starts[:-1])
+        for share in shares(function, self._parts):
+            self._core.write(starts[n + 1], bytes([FILL]) * function.scratch_bytes)
+            self._core.call(self._functions[function.name], *starts[:-1], *share)
         for start, size in zip(starts, sizes, strict=False):
             assert self._core.read(start + size, GUARD) == bytes([FILL]) * GUARD, (
                 f"{function.name} wrote past"

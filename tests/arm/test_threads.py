@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.arm import tiny
-from tests.arm.kernel_runner import run_cases
+from tests.arm.kernel_runner import Case, run_cases
 from tests.arm.test_kernels_arm import FAMILIES
 from tests.graphs import random_graph
 
@@ -19,7 +19,7 @@ from bnnc.ir.graph import Graph
 from bnnc.passes.pack import PackBits
 from bnnc.resources import resource
 from bnnc.sim.simulator import run
-from bnnc.targets import target
+from bnnc.targets import Target, target
 
 SEEDS = (38, 0, 14)
 
@@ -62,8 +62,18 @@ def test_a_single_thread_has_nothing_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_kernels_part_by_part(family: str) -> None:
     """In the order of no thread, each part with scratch memory of its own."""
-    tested = FAMILIES[family]
-    for case, got in zip(tested, run_cases(tested, target("host"), 3), strict=True):
+    compare(FAMILIES[family][::2], target("host"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cpu", ["cortex-a72", "cortex-a7", "rv64gc"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_kernels_part_by_part_in_an_emulated_core(family: str, cpu: str) -> None:
+    compare(FAMILIES[family][::3], target("arm", cpu))
+
+
+def compare(tested: list[Case], cpu: Target) -> None:
+    for case, got in zip(tested, run_cases(tested, cpu, 3), strict=True):
         assert np.array_equal(got, case.wanted), [op.mnemonic() for op in case.ops]
 
 
