@@ -6,11 +6,16 @@ import json
 from dataclasses import replace
 
 import pytest
+from tests.arm.tiny import encoder
 from tests.bench.conftest import Compile
 
 from bnnc.bench.compiled import compiled_network, layer_numbers, target_kind
 from bnnc.errors import BnncError
 from bnnc.executors.network import Network, open_network
+from bnnc.ir.archive import Archive
+from bnnc.ir.edge_ops import Input, ToFloat
+from bnnc.ir.elem import elem
+from bnnc.ir.graph import Graph, Level
 
 
 def test_the_target_follows_the_processor(network: Network) -> None:
@@ -44,6 +49,13 @@ def test_a_folder_of_an_older_bnnc_is_refused(network: Network, compiled: Compil
     old = replace(network, manifest=replace(program.manifest, details=details))
     with pytest.raises(BnncError, match="compile it again"):
         compiled_network(old, "arm", None)
+
+
+def test_a_network_without_layers_is_refused(network: Network) -> None:
+    codes = encoder(Input("x", (5,)), elem("i8"), -128, 127)
+    empty = Archive(Graph("none", Level.PACKED, ToFloat("real", codes)))
+    with pytest.raises(BnncError, match="the network has no layers"):
+        compiled_network(Network(network.path, empty, "", network.cache), "arm", None)
 
 
 def test_the_manifest_tells_what_kernels_take(compiled: Compile) -> None:

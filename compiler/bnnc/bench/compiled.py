@@ -20,6 +20,7 @@ from bnnc.executors.samples import generated_samples
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.resources import templates
+from bnnc.schedule.stages import stages
 from bnnc.sim.edge import encode
 from bnnc.targets import Target, cpu_names
 
@@ -80,16 +81,19 @@ def compiled_network(network: Network, kind: str, cpu: str | None, threads: int 
     BnncError when a folder is of another CPU or number of threads than is asked for.
     """
     manifest = network.manifest
+    if not stages(network.graph):
+        raise BnncError.at(str(network.path), "the network has no layers, there is nothing to measure")
     if manifest is None or manifest.target != kind:
         return _in_cache(network, build_target(kind, cpu, threads=threads or 1))
-    if threads not in (None, manifest.details.get("threads", 1)):
-        what = f"it was not compiled for {threads} threads"
-        raise BnncError.at(str(network.path), what, "leave --threads out, or give the model")
+    wrong = None
     if cpu and build_target(kind, cpu).cpu != manifest.cpu:
-        what = f"it was compiled for {manifest.cpu}, not {cpu}"
-        raise BnncError.at(str(network.path), what, "leave --cpu out, or give the model")
-    if "stages" not in manifest.details:
-        raise BnncError.at(str(network.path), "it does not say what its kernels are", "compile it again")
+        wrong = (f"it was compiled for {manifest.cpu}, not {cpu}", "leave --cpu out, or give the model")
+    elif threads not in (None, manifest.details.get("threads", 1)):
+        wrong = (f"it was not compiled for {threads} threads", "leave --threads out, or give the model")
+    elif "stages" not in manifest.details:
+        wrong = ("it does not say what its kernels are", "compile it again")
+    if wrong:
+        raise BnncError.at(str(network.path), *wrong)
     return Compiled(network.path, manifest, network.graph)
 
 
@@ -115,7 +119,7 @@ def _compile(network: Network, target: BuildTarget, folder: Path) -> None:
     compile_network(network, target, generated_samples(network.graph, 1), folder)
 
 
-def layer_numbers(stages: Sequence[str], others: Sequence[str]) -> list[int | None]:
+def layer_numbers(names: Sequence[str], others: Sequence[str]) -> list[int | None]:
     """For each kernel the number of the kernel of the same name in another program."""
     numbers = {name: number for number, name in enumerate(others)}
-    return [numbers.get(name) for name in stages]
+    return [numbers.get(name) for name in names]

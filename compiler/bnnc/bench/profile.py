@@ -82,7 +82,7 @@ def measure(network: Network, kind: str, cpu: str | None, runs: int, threads: in
     tools, core = _mca_for(program, counted, notes)
     estimated = mca.estimate(counted, tools, core) if counted and tools else None
     host, timed = _timed(network, program, runs, notes)
-    numbers = layer_numbers(_layer_names(program), _layer_names(host) if host else [])
+    numbers = layer_numbers(program.functions, host.functions if host else ())
     measured = _Measured(counted, estimated, timed, numbers)
     return _profile(program, host, measured, f"{core} of llvm-mca {tools.version}" if tools else None, notes)
 
@@ -120,10 +120,6 @@ def _timed(
     what = f"medians of {timed.runs} runs on {cores} of this machine"
     notes.append(f"wall-clock times: {what}; those of layers contain a reading of the clock")
     return host, timed
-
-
-def _layer_names(program: Compiled) -> list[str]:
-    return [f"{stage['layer']} {stage['ops']}" for stage in program.manifest.details["stages"]]
 
 
 def _profile(
