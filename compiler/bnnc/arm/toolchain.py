@@ -88,9 +88,7 @@ def cross_toolchain(triple: str) -> Toolchain:
     tools = _cross_compiler(_CROSS[triple])
     if triple != BARE_TRIPLE:
         return tools
-    return replace(
-        tools, cflags=_BARE_CFLAGS, ldflags=_BARE_LDFLAGS, libraries=("-lgcc",)
-    )
+    return replace(tools, cflags=_BARE_CFLAGS, ldflags=_BARE_LDFLAGS, libraries=("-lgcc",))
 
 
 def _cross_compiler(cross: _Cross) -> Toolchain:
