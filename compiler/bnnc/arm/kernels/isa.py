@@ -21,7 +21,7 @@ class Isa:
     be widened after `MAX_BYTE_STEPS` steps. `is_neon` is AArch64's; `pairwise` is LLVM's name for what adds
     neighbours in lanes twice as wide, where there is one. A processor without vectors has one lane,
     whose `word` is what it counts at once: uint64, where there is an even number of uint32.
-    A core that issues instructions `in_order` waits for each operand.
+    `in_order` is the name of a core that issues instructions in order and waits for each operand.
     `products` is what multiplies bytes: "sdot", "smlal" or "vnni", or "" where no kernel is for that.
     """
 
@@ -31,7 +31,7 @@ class Isa:
     is_neon: bool
     pairwise: str = ""
     products: str = ""
-    in_order: bool = False
+    in_order: str = ""
     word: str = "uint32"
 
     @property
@@ -70,7 +70,7 @@ def isa(target: Target) -> Isa:
     """The vector unit of a target."""
     if target.is_aarch64:
         products = "sdot" if target.has_dot_product else "smlal"
-        in_order = target.cpu in _IN_ORDER
+        in_order = target.cpu if target.cpu in _IN_ORDER else ""
         return Isa(16, 16, False, True, "llvm.aarch64.neon.uaddlp", products, in_order)
     if target.is_armv7:
         return Isa(16, 8, False, False, "llvm.arm.neon.vpaddlu")

@@ -33,7 +33,7 @@ _WORDS = 4  # of a register
 class NeonTile(WbTile):
     """Counts of 16 bits. `weights` uint32 (.., 2, 4); `map` uint32 (.., 2, 4); `own` int16."""
 
-    in_order: bool = False
+    in_order: str = ""
 
     @property
     def sum_type(self) -> str:

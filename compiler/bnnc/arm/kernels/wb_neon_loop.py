@@ -13,7 +13,7 @@ PAIR_BYTES = 32  # two registers
 _MAX_PAIR_OFFSET = 1008  # of an instruction that loads two registers
 # Cycles that a core which issues instructions in order waits for operands, in a step and for each pixel: by
 # the pairs of weights that a pixel meets; as llvm-mca counts them for a cortex-a53.
-_WAIT, _PIXEL_WAIT = 12, {2: 4, 4: 0, 8: 3, 16: 3}
+_WAIT, _PIXEL_WAIT = 12, {2: 0.5, 4: 0, 8: 2, 16: 2}
 _LEAST_TEMPORARIES, _MAX_TEMPORARIES = 6, 14  # of such a core
 
 
@@ -21,8 +21,9 @@ _LEAST_TEMPORARIES, _MAX_TEMPORARIES = 6, 14  # of such a core
 class NeonLoop:
     """A step: `pixels` times `groups` of 8 channels, each in `weights` pairs of registers.
 
-    Successive pixels are `pixel_bytes` apart in the map. Cores that issue instructions `in_order` get them
-    in an order that keeps them busy, and single loads, which they are better at. See
+    Successive pixels are `pixel_bytes` apart in the map. Cores that issue instructions in order
+    (the name of one, or "") get them in an order that keeps them busy, and single loads, which they are
+    better at. See
     `wb_assembly.AssemblyLoop`.
     """
 
@@ -30,13 +31,13 @@ class NeonLoop:
     groups: int
     weights: int
     pixel_bytes: int
-    in_order: bool = False
+    in_order: str = ""
     vector: str = "<16 x i8>"
     register: str = "w"
 
     @property
     def name(self) -> str:
-        order = "_in_order" if self.in_order else ""
+        order = "_" + self.in_order.replace("-", "_") if self.in_order else ""
         return f"bnnc_wb_{self.pixels}x{self.groups}x{self.weights}_{self.pixel_bytes}{order}"
 
     @property
@@ -51,12 +52,12 @@ class NeonLoop:
         return self._room >= least
 
     @property
-    def cost(self) -> int:
+    def cost(self) -> float:
         """Instructions of a step; of a core that issues them in order, about its cycles."""
         weights = self.groups * self.weights
         loads, counting = self.pixels + weights, 4 * weights * self.pixels
         if self.in_order:
-            return counting + 2 * loads + 4 + _WAIT + (_PIXEL_WAIT[weights] + self.groups) * self.pixels
+            return counting + 2 * loads + 4 + _WAIT + (_PIXEL_WAIT[weights] + 0.5 * self.groups) * self.pixels
         return counting + loads + 2
 
     @cached_property
@@ -84,7 +85,8 @@ class NeonLoop:
             f"add {{map}}, {{map}}, #{PAIR_BYTES}",
             f"add {{weights}}, {{weights}}, #{self.groups * self.weights * PAIR_BYTES}",
         )
-        step = scheduled([*self._end(), *self._step()], self._temporaries)
+        late = self.in_order == "cortex-a55"
+        step = scheduled([*self._end(), *self._step()], self._temporaries, late)
         return (*start, "1:", *step, *moves, *again, *(one.text for one in self._end()))
 
     @property

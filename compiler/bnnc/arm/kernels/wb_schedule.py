@@ -27,16 +27,23 @@ class Instruction:
         return frozenset(name for name in (*self.writes, *self.reads) if name.startswith("t"))
 
 
-def scheduled(program: Sequence[Instruction], registers: int) -> tuple[str, ...]:
-    """The texts in the order of the schedule, with the temporaries {t0} .. of so many registers."""
-    before, allocation = _dependences(program), _Allocation(program, registers)
+def scheduled(program: Sequence[Instruction], registers: int, late: bool = False) -> tuple[str, ...]:
+    """The texts in the order of the schedule, with the temporaries {t0} .. of so many registers.
+
+    What overwrites a register may go as soon as its readers have; where it is `late`, when they are done: a
+    load that follows vector operations at once holds some cores up until these are done.
+    """
+    values, before = _dependences(program)
+    if late:
+        values = [set(a | b) for a, b in zip(values, before, strict=True)]
+    allocation = _Allocation(program, registers)
     ready, cycle, lines = dict[int, int](), 0, list[str]()
     waiting = list(range(len(program)))
     while waiting:
         possible = [
-            (max([cycle, *(ready[j] for j in before[i])]), i)
+            (max([cycle, *(ready[j] for j in values[i])]), i)
             for i in waiting
-            if all(j in ready for j in before[i]) and allocation.has_room(i)
+            if all(j in ready for j in values[i] | before[i]) and allocation.has_room(i)
         ]
         cycle, chosen = min(possible)
         lines.append(allocation.text(chosen))
@@ -83,15 +90,15 @@ class _Names(dict[str, str]):
         return f"{{{name}}}"
 
 
-def _dependences(program: Sequence[Instruction]) -> list[set[int]]:
-    """What every instruction comes after: who wrote what it reads, who used what it writes."""
-    before, writer, users = list[set[int]](), dict[str, int](), dict[str, list[int]]()
+def _dependences(program: Sequence[Instruction]) -> tuple[list[set[int]], list[set[int]]]:
+    """Of every instruction: whose results it waits for, and which others it comes after."""
+    values, before = list[set[int]](), list[set[int]]()
+    writer, users = dict[str, int](), dict[str, list[int]]()
     for i, one in enumerate(program):
-        own = {writer[name] for name in one.reads if name in writer}
-        own.update(*(users.get(name, []) for name in one.writes))
-        before.append(own)
+        values.append({writer[name] for name in one.reads if name in writer})
+        before.append({user for name in one.writes for user in users.get(name, [])})
         for name in (*one.reads, *one.writes):
             users.setdefault(name, []).append(i)
         for name in one.writes:
             writer[name], users[name] = i, [i]
-    return before
+    return values, before
