@@ -23,6 +23,7 @@ from bnnc.ir.edge_ops import Input
 from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import Threshold
 from bnnc.ir.op import Array, Op
+from bnnc.ir.parts import core_input
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 from bnnc.passes.pipeline import LowerOptions, lower
 
@@ -275,3 +276,52 @@ def test_concatenated_steps_stay_what_they_are() -> None:
     joined = src.Concat("concat", on_steps(x, "halves", 0.5, 4), on_steps(x, "thirds", 0.3, 4))
     assert_exact(bipolar(hostile_batch_norm(rng, joined), "out"), reals(rng, 2, 3, 9, 8))
     assert_exact(joined, reals(rng, 2, 3, 9, 8))
+
+
+def test_a_branch_of_whole_numbers_meets_one_that_is_scaled() -> None:
+    """The sign's own integers need no scaling, and a note can name them all the same."""
+    rng = np.random.default_rng(12)
+    x = bipolar(stem(rng, 6), "sign")
+    scaled = src.Mul("scale", binary_conv(rng, x, "conv", 6), f32(0.37))
+    packed = lowered(src.AddTensors("add", scaled, x))
+    assert {note.node for note in packed.notes} == {"add"}
+
+
+def test_negated_branches_are_exact() -> None:
+    rng = np.random.default_rng(13)
+    x = stem(rng, 6)
+    other = fixed_point(rng, binary_conv(rng, bipolar(x, "sign"), "conv", 6), "bn")
+    assert_exact(wide(src.AddTensors("add", other, src.Neg("neg", x)), "sum"), reals(rng, 2, 3, 9, 8))
+
+
+def test_rectified_branches_on_one_grid_are_exact() -> None:
+    rng = np.random.default_rng(14)
+    x = stem(rng, 6)
+    relu = src.Relu("relu", fixed_point(rng, binary_conv(rng, bipolar(x, "sign"), "conv", 6), "bn"))
+    assert_exact(wide(src.AddTensors("add", relu, x), "sum"), reals(rng, 2, 3, 9, 8))
+    assert_exact(src.Concat("concat", relu, x), reals(rng, 2, 3, 9, 8))
+
+
+def test_pools_in_front_of_arithmetic_that_differs_by_pixel() -> None:
+    rng = np.random.default_rng(15)
+    pooled = src.MaxPool("pool", stem(rng, 4), (3, 2), (3, 2), (0, 0, 0, 0))
+    assert_exact(bipolar(hostile_batch_norm(rng, flatten(pooled)), "sign"), reals(rng, 2, 3, 9, 8))
+
+
+def test_two_quantizers_of_a_quantized_input() -> None:
+    """The device receives what the first quantizer gives."""
+    rng = np.random.default_rng(16)
+    x = image((6, 9, 8))
+    sides = [bipolar(src.Sub(f"minus {c}", x, f32(c)), f"sign {c}") for c in (0.25, -0.5)]
+    packed = assert_exact(src.AddTensors("add", *sides), reals(rng, 2, 6, 9, 8))
+    assert core_input(packed).type.elem.bits == 8
+
+
+def test_bends_stop_at_the_stream_in_front_of_them() -> None:
+    """A stem's accumulators take millions of values, its stream 2^16 of them."""
+    rng = np.random.default_rng(17)
+    weights = rng.integers(-(2**15), 2**15, (40, 3, 3, 3)).astype(np.int16)
+    conv = src.Conv("stem", image((3, 9, 8)), weights, ONE, pads=(1, 1, 1, 1))
+    stream = fixed_point(rng, conv, "stem bn", unit=2.0**5)
+    bent = src.PRelu("prelu", stream, -np.abs(rng.normal(size=40)).astype(np.float32))
+    assert_exact(bipolar(src.Sub("minus", bent, f32(3.3)), "sign"), reals(rng, 2, 3, 9, 8))

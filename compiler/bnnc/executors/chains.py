@@ -20,6 +20,7 @@ from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import BitConv2d, Pack, PackedMaxPool2d, Unpack, XnorConv2d
 from bnnc.ir.sparse_ops import SparseDense
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
+from bnnc.passes.ranges import reachable
 from bnnc.sim import elementwise
 
 if TYPE_CHECKING:
@@ -198,15 +199,22 @@ def _pools(op: Op, kinds: tuple[type[Op], ...]) -> int:
 
 
 def source_codes(quantizer: Quantizer, values: Array) -> Array:
-    """float64: the integers of the source's real values (N, .., channel); NaN where a value is no code."""
+    """float64: the integers of the source's real values (N, .., channel).
+
+    NaN where a value is no code, or none that the lowering took for reachable.
+    """
     scale = quantizer.scale.astype(np.float64)
     if isinstance(quantizer, EncodeInput):
         scale = scale.reshape(-1, *(1 for _ in values.shape[2:]))
     ratios = values / scale
-    codes, elem = np.rint(ratios), quantizer.type.elem
+    codes = np.rint(ratios)
     legal = np.abs(ratios - codes) <= _GRID_SLACK * np.maximum(1, np.abs(codes))
-    legal &= (codes >= elem.lo) & (codes <= elem.hi)
-    return np.where(legal if elem != B1_PM else legal & (codes != 0), codes, np.nan)
+    if isinstance(quantizer, EncodeInput):
+        legal &= (codes >= quantizer.first) & (codes <= quantizer.last)
+    else:
+        reach = reachable(quantizer)
+        legal &= (codes >= reach.lo) & (codes <= reach.hi)
+    return np.where(legal if quantizer.elem != B1_PM else legal & (codes != 0), codes, np.nan)
 
 
 def in_layout(op: Op, values: Array, shape: tuple[int, ...]) -> Array:

@@ -85,23 +85,28 @@ class Branches:
         if x and y and (aligned := _aligned(op.name, x, y)) is not None:
             return aligned
         known = min((float(side.scale.min()) for side in (x, y) if side), default=None)
-        unit = min(self._fine_unit(value, known, op.name) for value in (a, b))
+        unit = min(_fine_unit(self._largest(*side, op.name), known) for side in ((a, x), (b, y)))
         return self._on_unit(a, x, unit, op.name), self._on_unit(b, y, unit, op.name)
 
     def _exact(self, value: Value, name: str) -> Quantized | None:
         """The integers of a value that is on a grid, negative multiples included; None for real numbers."""
         if last_discretizer(value.functions) >= 0:
             settled = self.made.upto(value, last_discrete(value.chain), name)
-            return _multiples(settled) or self.made.integers(value, name)[1]
-        return _multiples(value)
+            return _multiples(settled) or self._raised(settled) or self.made.integers(value, name)[1]
+        return _multiples(value) or self._raised(value)
 
-    def _fine_unit(self, value: Value, known: float | None, name: str) -> float:
-        """A power of two, or an integer's unit halved often enough, that real numbers are rounded to."""
-        lo, hi = self.made.span(value, name)
-        wanted = (max(abs(lo), abs(hi)) or 1.0) / 2**REAL_BITS
-        if known is None:
-            return float(2.0 ** np.floor(np.log2(wanted)))
-        return float(known / 2 ** max(0, int(np.ceil(np.log2(known / wanted)))))
+    def _raised(self, value: Value) -> Quantized | None:
+        """The integers of a chain of scalings and ReLUs."""
+        scalings = tuple(op for op in value.functions if not isinstance(op, src.Relu))
+        scale = plain_scale(scalings)
+        return None if scale is None or scale.ndim else self.made.on_its_grid(value, np.float32(scale))
+
+    def _largest(self, value: Value, side: Quantized | None, name: str) -> float:
+        """The largest absolute number of a value."""
+        if side is None:
+            return max(map(abs, self.made.span(value, name)))
+        reach = reachable(side.op)
+        return float((np.maximum(abs(reach.lo), abs(reach.hi)) * side.scale).max())
 
     def _on_unit(self, value: Value, side: Quantized | None, unit: float, name: str) -> Quantized:
         if side is not None:
@@ -109,12 +114,16 @@ class Branches:
             if _is_whole(ratio) and ratio.max() < MAX_FACTOR:
                 return Quantized(_times(name, side.op, ratio), np.asarray(unit, np.float32))
             value = replace(value, root=side.op, chain=scaling(side.scale, side.op.name))
-        return self.made.on_grid(value, np.float32(unit), self._bits(value, unit, name), name)
+        bits = 16 if self._largest(value, side, name) < unit * 2**15 else GRID_BITS
+        return self.made.on_grid(value, np.float32(unit), bits, name)
 
-    def _bits(self, value: Value, unit: float, name: str) -> int:
-        """16 where the value is known to fit, as streams are stored; else as many as there are."""
-        lo, hi = self.made.span(value, name)
-        return 16 if max(abs(lo), abs(hi)) < unit * 2**15 else GRID_BITS
+
+def _fine_unit(largest: float, known: float | None) -> float:
+    """A power of two, or an integer's unit halved often enough, that real numbers are rounded to."""
+    wanted = (largest or 1.0) / 2**REAL_BITS
+    if known is None:
+        return float(2.0 ** np.floor(np.log2(wanted)))
+    return float(known / 2 ** max(0, int(np.ceil(np.log2(known / wanted)))))
 
 
 def _multiples(value: Value) -> Quantized | None:

@@ -25,6 +25,7 @@ from bnnc.passes.value import Links, Value, settle
 from bnnc.passes.weights import MAX_WEIGHT
 
 ONE = np.ones((), np.float32)
+MOST_BITS = 31
 MAX_LOOKED_UP_BITS = 4  # of more levels thresholds cost more than a multiplication
 POOL_FIRST = "put the pool in front of the function"
 
@@ -150,15 +151,22 @@ class Materializer:
         """Between which real numbers a value lies."""
         return span(value, self.calibration, wanted_by)
 
+    def on_its_grid(self, value: Value, unit: np.float32) -> Quantized | None:
+        """The integers of numbers that are multiples of `unit`; None where computing them takes rounding."""
+        fitted = fit(value.root, (*value.functions, _rounding("", unit, MOST_BITS, signed=True)))
+        return Quantized(fitted.op, np.asarray(unit)) if fitted and fitted.is_exact else None
+
     def on_grid(self, value: Value, unit: np.float32, bits: int, wanted_by: str) -> Quantized:
-        """Real numbers as whole multiples of `unit`, signed integers of at most so many bits."""
-        chain = (*value.functions, _rounding(wanted_by, unit, bits, signed=True))
-        fitted = fit(value.root, chain)
-        made = Quantized(fitted.op, fitted.op.scale) if fitted else quantize(value.root, chain)
+        """Real numbers rounded to whole multiples of `unit`, signed integers of at most so many bits."""
+        chain = value.functions
+        name = chain[-1].name if chain else value.root.name
+        rounded = (*chain, _rounding(wanted_by, unit, bits, signed=True))
+        fitted = fit(value.root, rounded)
+        made = Quantized(fitted.op, fitted.op.scale) if fitted else quantize(value.root, rounded)
         if made is None:
-            what = f"reads real numbers of {chain[-2].name!r}, which take too many values"
+            what = f"reads real numbers of {name!r}, which take too many values"
             raise BnncError.at(f"node {wanted_by!r}", what, "put a quantizer in front of it")
-        self.notes.append(Note(wanted_by, f"numbers of {chain[-2].name!r} rounded to steps of {unit:.6g}"))
+        self.notes.append(Note(wanted_by, f"numbers of {name!r} rounded to steps of {unit:.6g}"))
         return Quantized(made.op, np.asarray(unit, np.float32))
 
     def _rounded(self, value: Value, wanted_by: str) -> Quantized:
