@@ -292,15 +292,15 @@ def byte_cases() -> Iterator[Case]:
     ):
         conv = Conv((I8, U8)[i % 2], I8, (1 + i % 3, 5, depth), outputs, behind=(None, I8, B1_PM)[i % 3])
         for bound in (128, 127, 63, 31):
-            yield _bounded(replace(conv, packed=conv.behind == B1_PM).integer(i), bound)
+            yield bounded(replace(conv, packed=conv.behind == B1_PM).integer(i), bound)
     window = Conv(U8, I8, (9, 11, 3), 24, (5, 5), (2, 2), (2, 2, 1, 2), behind=I16, packed=False)
     for i, shape in enumerate(((9, 11, 3), (8, 9, 16), (7, 7, 20), (6, 13, 1))):
         for x, pad_value in ((U8, 0), (U8, 255), (I8, -128), (I8, 5), (U3, 7), (TER, -1)):
             conv = replace(window, x=x, shape=shape, pad_value=pad_value, outputs=(24, 40, 70, 5)[i])
-            yield _bounded(conv.integer(i), (127, 31)[i % 2])
-            yield _bounded(replace(conv, dilations=(1, 2), strides=(1, 1)).integer(i), 127)
+            yield bounded(conv.integer(i), (127, 31)[i % 2])
+            yield bounded(replace(conv, dilations=(1, 2), strides=(1, 1)).integer(i), 127)
     dense = Conv(I8, I8, (4, 4, 64), 100, (4, 4))
-    yield from (_bounded(replace(dense, x=x).integer(i), 127 >> i) for i, x in enumerate((I8, U8, I8)))
+    yield from (bounded(replace(dense, x=x).integer(i), 127 >> i) for i, x in enumerate((I8, U8, I8)))
     yield Conv(I8, B1_PM, (8, 8, 36), 72, (3, 3), pads=(1, 1, 1, 1), behind=B1_PM).integer(0)
     yield Conv(U8, B1_PM, (8, 8, 33), 70, (3, 3), pads=(1, 1, 1, 1), pad_value=9).integer(0)
     yield Conv(U8, B1_PM, (50, 50, 40), 48, (3, 3), pads=(1, 1, 1, 1), behind=I8, packed=False).integer(0)
@@ -317,7 +317,7 @@ def extreme_byte_cases() -> Iterator[Case]:
             yield Case((same,), np.full_like(case.x, x))
 
 
-def _bounded(case: Case, bound: int) -> Case:
+def bounded(case: Case, bound: int) -> Case:
     """The same with weights within -bound .. bound."""
     conv, *rest = case.ops
     assert isinstance(conv, Conv2d)

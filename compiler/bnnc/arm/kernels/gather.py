@@ -39,10 +39,12 @@ class Gather:
         if rows.all_inside and columns.all_inside:
             self._copy_whole(x, strip, oy, ox)
             return
-        whole = _within(oy, rows.interior, rows.out), _within(ox, columns.interior, columns.out)
-        with T.If(tirx.all(*whole)):
-            with T.Then():
-                self._copy_whole(x, strip, oy, ox)
+        with T.If(_within(ox, columns.interior, columns.out)):
+            with T.Then(), T.If(_within(oy, rows.interior, rows.out)):
+                with T.Then():
+                    self._copy_whole(x, strip, oy, ox)
+                with T.Else():
+                    self._copy_rows(x, strip, oy, ox)
             with T.Else():
                 self._copy_taps(x, strip, oy, ox)
 
@@ -50,12 +52,26 @@ class Gather:
         """All taps are in the map: neighbours are copied together."""
         rows, columns = self.window.rows, self.window.columns
         start = T.bind((rows.source(oy, 0) * columns.size + columns.source(ox, 0)) * self.channels)
-        together = columns.kernel if columns.dilation == 1 else 1
         for u in range(rows.kernel):
-            for v in range(0, columns.kernel, together):
+            for v, count in self._neighbours():
                 at = (u * rows.dilation * columns.size + v * columns.dilation) * self.channels
                 to = (u * columns.kernel + v) * self.channels
-                self._copy_bytes(x.at(start + at), strip.at(to), together * self.channels)
+                self._copy_bytes(x.at(start + at), strip.at(to), count * self.channels)
+
+    def _copy_rows(self, x: View, strip: View, oy: Expr, ox: Expr) -> None:
+        """The rows in the map, all of whose taps are in it, after all have been filled."""
+        rows, columns, channels = self.window.rows, self.window.columns, self.channels
+        self._fill_bytes(strip)
+        with loop(rows.end_tap(oy), rows.first_tap(oy)) as u:
+            source = (rows.source(oy, u) * columns.size + columns.source(ox, 0)) * channels
+            for v, count in self._neighbours():
+                to, at = (u * columns.kernel + v) * channels, source + v * columns.dilation * channels
+                self._copy_bytes(x.at(at), strip.at(to), count * channels)
+
+    def _neighbours(self) -> list[tuple[int, int]]:
+        """(first tap, taps) of a row that lie side by side."""
+        kernel = self.window.columns.kernel
+        return [(0, kernel)] if self.window.columns.dilation == 1 else [(v, 1) for v in range(kernel)]
 
     def _copy_taps(self, x: View, strip: View, oy: Expr, ox: Expr) -> None:
         """The taps in the map one by one, after all have been filled."""

@@ -27,6 +27,8 @@ def write_product_conv(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], plan:
     bias = kernel.constant(bias_of(conv, plan, panels * tile.width))
     strip = kernel.scratch("int32", tile.pixels * tile.width)
     epilogue = Epilogue(kernel, conv, rest, tile.width, panels * tile.width)
+    # Sums are results where they lie in memory as results do.
+    in_place = not rest and epilogue.is_whole and 1 in (tile.pixels, panels)
     rows = _Rows(kernel, plan, not weights.is_plain)
     with kernel.shared("blocks", -(-n // plan.at_once)) as block:
         first = _smaller(block * plan.at_once, n - plan.at_once)
@@ -36,8 +38,14 @@ def write_product_conv(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], plan:
             with loop(-(-plan.at_once // tile.pixels)) as t:
                 # The last tile reaches back over pixels that are done already.
                 pixel = _smaller(t * tile.pixels, plan.at_once - tile.pixels)
-                tile.call(strip, rows.at(pixel), own.view, bias.at(panel * tile.width))
-                epilogue.emit(strip, tile.pixels, first + pixel, panel * tile.width)
+                at, channel = first + pixel, panel * tile.width
+                row, own_bias = rows.at(pixel), bias.at(channel)
+                if in_place:
+                    sums = kernel.y("int32").at(at * conv.type.shape[2] + channel)
+                    tile.call(sums, row, own.view, own_bias)
+                else:
+                    tile.call(strip, row, own.view, own_bias)
+                    epilogue.emit(strip, tile.pixels, at, channel)
 
 
 class _Rows:
