@@ -28,6 +28,7 @@ from bnnc.storage.panels import (
     join,
     paired_panels,
     plain_panels,
+    run_panels,
 )
 
 HARNESS = """
@@ -143,6 +144,9 @@ def layouts(out: int, inputs: int, width: int, groups: int) -> list[tuple[Panels
     for element, row in ((BITS, 32 * words), (SIGNS, inputs), (BYTES, 8 * inputs)):
         layout = plain_panels((out, inputs), groups, panels, width, element)
         made.append((layout, panels * width * 9 * row // 8))
+    for element, bits in ((SIGNS, 1), (BYTES, 8)) if groups == 1 and inputs % 4 == 0 else ():
+        layout = run_panels((out, inputs), panels, width, 4, element)
+        made.append((layout, panels * width * 9 * inputs * bits // 8))
     for half in (1, 2, 4):
         pairs = -(-words // (2 * half))
         layout = paired_panels((out, inputs), groups, panels, width, half, 4 // half)
