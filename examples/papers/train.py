@@ -45,7 +45,7 @@ def main() -> None:
         net.load_state_dict(state["net"])
         twin.load_state_dict(state["twin"])
         nets = (net.eval(), twin.eval())
-        _measure(options.name, demo, nets, images_and_labels(options.data, "t10k"), state["seconds"], folder)
+        _measure(options.name, demo, nets, images_and_labels(options.data, "t10k"), state["training"], folder)
 
 
 def _options() -> argparse.Namespace:
