@@ -12,6 +12,7 @@ from bnnc.ir.graph import Graph, Level
 from bnnc.ir.integer_ops import Conv2d, Threshold
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import Pack, Unpack, XnorConv2d
+from bnnc.passes.sparse_costs import layer_of, sparse_pays
 from bnnc.passes.sparsify import sparse_form
 
 SEED = 4
@@ -63,6 +64,12 @@ def sparse_dense(weights: NDArray[np.int8]) -> Graph:
     sparse = sparse_form(_dense(weights))
     assert sparse is not None, "too many weights that are not 0"
     return _ended(f"sparse_{_sizes(weights)}", sparse)
+
+
+def picks_sparse(weights: NDArray[np.int8]) -> bool:
+    """Whether the compiler makes a sparse layer of them."""
+    sparse = sparse_form(_dense(weights))
+    return sparse is not None and sparse_pays(layer_of(sparse))[0]
 
 
 def _dense(weights: NDArray[np.int8]) -> Conv2d:
