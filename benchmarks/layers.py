@@ -12,7 +12,6 @@ from bnnc.ir.graph import Graph, Level
 from bnnc.ir.integer_ops import Conv2d, Threshold
 from bnnc.ir.op import Array, Op
 from bnnc.ir.packed_ops import Pack, Unpack, XnorConv2d
-from bnnc.passes.sparse_costs import layer_of, sparse_pays
 from bnnc.passes.sparsify import sparse_form
 
 SEED = 4
@@ -60,16 +59,10 @@ def int8_dense(weights: NDArray[np.int8]) -> Graph:
 
 
 def sparse_dense(weights: NDArray[np.int8]) -> Graph:
-    """The same as a sparse layer, whether or not that pays."""
+    """The same as a sparse layer; how it is computed is the compiler's choice."""
     sparse = sparse_form(_dense(weights))
     assert sparse is not None, "too many weights that are not 0"
     return _ended(f"sparse_{_sizes(weights)}", sparse)
-
-
-def picks_sparse(weights: NDArray[np.int8]) -> bool:
-    """Whether the compiler makes a sparse layer of them."""
-    sparse = sparse_form(_dense(weights))
-    return sparse is not None and sparse_pays(layer_of(sparse))[0]
 
 
 def _dense(weights: NDArray[np.int8]) -> Conv2d:
