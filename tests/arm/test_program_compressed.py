@@ -98,10 +98,10 @@ def test_the_arm_program_gives_the_simulators_integers(graph: Graph, tmp_path: P
 
 
 def sparse_network(n_values: int, density: float, gap_bits: int) -> Graph:
-    """Pruned rows behind codes u8."""
+    """Pruned rows behind codes u8, their weights of more bits than kernels of bytes multiply."""
     codes, rng = tiny.encoder(Input("x", (900,)), elem("u8"), 0, 255), np.random.default_rng(3)
     kept = rng.random((24, 900)) < density
-    values = 9 * rng.geometric(0.3, (24, 900)).clip(1, n_values) - 40
+    values = 90 * rng.geometric(0.3, (24, 900)).clip(1, n_values) - 400
     weights = sparse.encode(np.where(kept, values, 0), gap_bits)
     fields = (weights.rows, weights.gaps, weights.codes, weights.table, weights.gap_bits, weights.code_bits)
     layer = SparseDense("rows", Reshape("flat", codes, (1, 1, 900)), *fields)

@@ -26,6 +26,7 @@ from bnnc.arm.kernels.signs import compares_narrow, write_signs
 from bnnc.arm.kernels.sparse_dense import write_sparse_dense
 from bnnc.arm.kernels.top_k import write_top_k
 from bnnc.arm.kernels.wb_conv import plan_of, write_wb_conv
+from bnnc.arm.sparse import as_computed
 from bnnc.errors import Finding, raise_all
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
@@ -58,7 +59,8 @@ def check(stages: Sequence[Stage], target_name: str) -> None:
 
 def lower(stage: Stage, isa: Isa, parts: int = 1) -> Built:
     """The kernel of a stage that `check` has passed, shared by so many threads where that is possible."""
-    return build_kernel(stage.name, stage.inputs, lambda kernel: _write(kernel, isa, stage), parts)
+    computed = as_computed(stage, isa)
+    return build_kernel(stage.name, stage.inputs, lambda kernel: _write(kernel, isa, computed), parts)
 
 
 def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:

@@ -1,41 +1,28 @@
-"""What sparse and dense layers cost on processors, as measured: arm in instructions, host in picoseconds.
+"""What sparse and dense layers cost on arm: instructions, counted in the emulator, fitted by least squares.
 
-Instructions were counted in the emulator (cortex-a72), times taken on an AVX-512 core, for layers of 32 to
-128 outputs over 256 to 2048 inputs at densities of 5 to 100 %, and fitted by least squares: within 10 % from
-20 % density on, within 40 % where rows have fewer entries than weights.
+Layers of 32 to 128 outputs over 256 to 2048 inputs at densities of 1 to 100 %: within 10 % from 20 % density
+on, within 40 % where rows have fewer entries than weights. Weights that no cache holds cost their way from
+memory besides.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from bnnc.ir.op import tensor_of
 from bnnc.ir.sparse_ops import SparseDense
 
-Kind = Literal["arm", "host"]
-_OUTPUTS_AT_ONCE = {"arm": 4, "host": 16}  # dense layers are computed for as many outputs side by side
-
-
-@dataclass(frozen=True)
-class _Costs:
-    """Per entry of 8 or of more bits, and row, by products; per nonzero, weight in use and row by sums."""
-
-    entry: float
-    wide_entry: float
-    row: float
-    nonzero: float
-    used: float
-    weight: float
-    dense_product: float
-
-
-_COSTS: dict[Kind, _Costs] = {
-    "arm": _Costs(8.0, 9.5, 21, 4.0, 18.5, 8.5, 0.595),
-    "host": _Costs(800, 1080, 6500, 350, 780, 840, 45),
-}
+_ENTRY, _WIDE_ENTRY, _ROW = 8.0, 9.5, 21.0  # by products: an entry of up to 8 bits, of more, a row
+_NONZERO, _USED, _WEIGHT = (
+    4.0,
+    18.5,
+    8.5,
+)  # by sums: a nonzero, a weight that its row uses, any weight of a row
+DENSE_PRODUCT = {"sdot": 0.082, "smlal": 0.218, "": 0.595}  # by `Isa.products`: a product of 8-bit integers
+CACHE_BYTES = 1 << 20
+_BYTE = 0.5  # instructions while a byte comes from memory: at 4 GB/s, 1.8 GHz and one instruction a cycle
 
 
 @dataclass(frozen=True)
@@ -52,32 +39,35 @@ class SparseLayer:
     n_weights: int
     entry_bits: int = 8
 
-    def products(self, kind: Kind = "arm") -> float:
+    def products(self) -> float:
         """A multiplication for every entry."""
-        cost = _COSTS[kind]
-        each = cost.entry if self.entry_bits <= 8 else cost.wide_entry
-        return each * self.entries + cost.row * self.n_out
+        each = _ENTRY if self.entry_bits <= 8 else _WIDE_ENTRY
+        return each * self.entries + _ROW * self.n_out + _memory(self.entries * -(-self.entry_bits // 8))
 
-    def sums(self, kind: Kind = "arm") -> float:
+    def sums(self) -> float:
         """A sum for every weight of every row, which is then multiplied."""
-        cost, weights = _COSTS[kind], self.n_out * self.n_weights
-        return cost.nonzero * self.nonzeros + cost.used * min(weights, self.nonzeros) + cost.weight * weights
+        weights = self.n_out * self.n_weights
+        used = min(weights, self.nonzeros)
+        return _NONZERO * self.nonzeros + _USED * used + _WEIGHT * weights + _memory(2 * self.nonzeros)
 
-    def dense(self, kind: Kind = "arm") -> float:
+    def dense(self, products: str) -> float:
         """A product of 8-bit integers for every input and output, zeros included."""
-        at_once = _OUTPUTS_AT_ONCE[kind]
-        return _COSTS[kind].dense_product * self.n_in * -(-self.n_out // at_once) * at_once
+        count = self.n_in * self.n_out
+        return DENSE_PRODUCT[products] * count + _memory(count)
 
 
-def sparse_pays(layer: SparseLayer, kind: Kind = "arm") -> tuple[bool, str]:
-    """Whether a layer is cheaper sparse than dense, and why."""
-    products, sums, dense = layer.products(kind), layer.sums(kind), layer.dense(kind)
-    best, way = (sums, "sums") if sums < products else (products, "products")
+def _memory(n_bytes: int) -> float:
+    return _BYTE * n_bytes if n_bytes > CACHE_BYTES else 0.0
+
+
+def sparse_pays(layer: SparseLayer, products: str) -> tuple[bool, str]:
+    """Whether a layer is cheaper sparse than dense with kernels that multiply by `products`, and why."""
+    by_products, by_sums, dense = layer.products(), layer.sums(), layer.dense(products)
+    best, way = (by_sums, "sums") if by_sums < by_products else (by_products, "products")
     share = layer.nonzeros / (layer.n_out * layer.n_in)
-    unit = "instructions" if kind == "arm" else "picoseconds"
     return best < dense, (
-        f"{share:.1%} of {layer.n_out} x {layer.n_in} weights: about {best:,.0f} {unit} sparse (by {way}), "
-        f"{dense:,.0f} dense"
+        f"{share:.1%} of {layer.n_out} x {layer.n_in} weights: about {best:,.0f} instructions sparse "
+        f"(by {way}), {dense:,.0f} dense"
     )
 
 
@@ -89,8 +79,8 @@ def layer_of(op: SparseDense) -> SparseLayer:
     return SparseLayer(len(op.rows) - 1, tensor_of(op.x).size, len(weights), len(nonzero), n_weights, bits)
 
 
-def by_sums(op: SparseDense, kind: Kind = "arm") -> bool:
+def by_sums(op: SparseDense) -> bool:
     """Whether inputs of equal weight are better added before they are multiplied; sums have to fit."""
     x, layer = tensor_of(op.x), layer_of(op)
     fits = x.size * max(-x.elem.lo, x.elem.hi) < 2**31
-    return fits and layer.sums(kind) < layer.products(kind)
+    return fits and layer.sums() < layer.products()

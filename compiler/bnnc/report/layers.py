@@ -17,7 +17,6 @@ from bnnc.ir.parts import tail
 from bnnc.ir.sparse_ops import SparseDense
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 from bnnc.passes.sparse_costs import layer_of, sparse_pays
-from bnnc.passes.sparsify import sparse_form
 
 Conv = Conv2d | XnorConv2d | BitConv2d
 LAYOUTS = ("pack", "unpack", "reshape", "channels_last", "channels_first", "cast", "to_float")
@@ -180,15 +179,13 @@ def _rescale(op: Rescale) -> str:
 
 
 def _sparse(op: SparseDense) -> str:
-    _, why = sparse_pays(layer_of(op))
-    return f"codes of {op.code_bits} bits behind gaps of {op.gap_bits} bits; {why}"
+    _, why = sparse_pays(layer_of(op), "smlal")
+    return f"codes of {op.code_bits} bits behind gaps of {op.gap_bits} bits; {why} on arm without dot product"
 
 
 def _integer_products(op: Conv2d) -> str:
     groups = f" in {op.groups} groups" if op.groups > 1 else ""
-    text = f"integer multiply-accumulate, {op.x.type.elem} by {op.weight_elem}{groups}{_padding(op)}"
-    sparse = sparse_form(op)
-    return text if sparse is None else f"{text}; {sparse_pays(layer_of(sparse))[1]}"
+    return f"integer multiply-accumulate, {op.x.type.elem} by {op.weight_elem}{groups}{_padding(op)}"
 
 
 def _words(conv: PackedConv) -> str:

@@ -1,0 +1,48 @@
+"""Sparse layers that are cheaper to compute densely."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bnnc.arm.kernels.isa import Isa
+from bnnc.ir.elem import smallest_elem
+from bnnc.ir.integer_ops import Conv2d
+from bnnc.ir.op import Array, Op, map_shape
+from bnnc.ir.sparse_ops import SparseDense
+from bnnc.passes.sparse_costs import DENSE_PRODUCT, layer_of, sparse_pays
+from bnnc.schedule.stages import Stage
+
+INT8 = np.iinfo(np.int8)
+
+
+def as_computed(stage: Stage, isa: Isa) -> Stage:
+    """The stage with its sparse layer as a dense one where products of bytes cost less than its entries."""
+    op = stage.head
+    if not isinstance(op, SparseDense) or isa.products not in DENSE_PRODUCT:
+        return stage
+    pays, _ = sparse_pays(layer_of(op), isa.products)
+    fits = op.table.min() >= INT8.min and op.table.max() <= INT8.max and op.x.type.elem.bits <= 8
+    return stage if pays or not fits else _on(stage, _dense(op))
+
+
+def _dense(op: SparseDense) -> Conv2d:
+    weights = _weights(op)
+    return Conv2d(op.name, op.x, weights, smallest_elem(weights), scale=op.scale)
+
+
+def _weights(op: SparseDense) -> Array:
+    """int8 (O, H, W, C)."""
+    flat = np.zeros((len(op.rows) - 1, int(np.prod(map_shape(op.x)))), np.int8)
+    rows = np.repeat(np.arange(len(flat)), np.diff(op.rows))
+    flat[rows, op.columns] = op.table[op.codes]
+    return flat.reshape(-1, *map_shape(op.x))
+
+
+def _on(stage: Stage, head: Op) -> Stage:
+    """The same steps behind another head."""
+    ops = [head]
+    for old, op in zip(stage.ops, stage.ops[1:], strict=False):
+        ops.append(op.with_operands(*(ops[-1] if operand is old else operand for operand in op.operands)))
+    return replace(stage, ops=tuple(ops))
