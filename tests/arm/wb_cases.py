@@ -54,6 +54,8 @@ def geometry_cases() -> Iterator[Conv]:
     yield replace(base, shape=(6, 5, 96), kernel=(1, 1), pads=(0, 0, 0, 0), strides=(2, 2))
     yield replace(base, shape=(1, 1, 640), kernel=(1, 1), pads=(0, 0, 0, 0), outputs=100)
     yield replace(base, shape=(4, 40, 64), kernel=(1, 3), pads=(0, 0, 0, 0), dilations=(1, 4))
+    yield replace(base, shape=(9, 180, 512), outputs=8, behind=None)  # rows too far apart for one pointer
+    yield replace(base, shape=(23, 3, 64), outputs=24)  # columns of the border alone, in tiles and single
     yield replace(base, shape=(3, 3, 1792), outputs=33)  # the longest sum: 9 * 1792 = 16128
 
 

@@ -43,14 +43,14 @@ class Avx512Tile(WbTile):
     def halved(self, a: Expr, b: Expr) -> Expr:
         return (a + b + splat(1, LANES)) >> splat(1, LANES)
 
-    def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int) -> None:
+    def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int, step: int) -> None:
         vectors, (pixel, panel) = self.tiling.vectors, first
         for i in range(pixels):
             for j in range(vectors):
                 register = panel * vectors + j
                 reached = sums.vector((i * vectors + j) * LANES, LANES) < splat(0, LANES)
                 value = bits_as(self.bits_type, reached) ^ bits.inverted[register]
-                bits.out.put((pixel + i) * (bits.capacity // LANES) + register, value)
+                bits.out.put((pixel + i * step) * (bits.capacity // LANES) + register, value)
 
 
 def avx512_map(kernel: Kernel, win: Window, pairing: Pairing, parts: int) -> tuple[View, View]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bnnc.arm.kernels.builder import Kernel, loop
+from bnnc.arm.kernels.builder import Expr, Kernel, View, loop
 from bnnc.arm.kernels.epilogue import Epilogue, strip_width
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.panels import window_bias
@@ -59,7 +59,7 @@ def _write_bits(kernel: Kernel, layer: WbLayer, cuts: Cuts) -> None:
 
         def emit(place: WbPlace) -> None:
             first = (first_pixel(tile.window, place), part * tile.tiling.panels + panel)
-            tile.store_bits(bits, layer.compared(place, part, panel), first, place.pixels)
+            tile.store_bits(bits, layer.compared(place, part, panel), first, place.pixels, place.step)
 
         _walk(kernel, layer, emit)
 
@@ -74,7 +74,7 @@ def _write_panels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[
         def emit(place: WbPlace) -> None:
             layer.run(strip, place, part, panel)
             channel = (part * tiles.panels + panel) * tiles.width
-            epilogue.emit(strip, place.pixels, first_pixel(win, place), channel)
+            _finish(epilogue, strip, tiles.width, place, first_pixel(win, place), channel)
 
         _walk(kernel, layer, emit)
 
@@ -91,14 +91,23 @@ def _write_pixels(kernel: Kernel, layer: WbLayer, conv: XnorConv2d, rest: tuple[
         with loop(parts.number) as part, loop(tiles.panels) as panel:
             layer.run(panel_strip, place, part, panel)
             parts.store(panel_strip, strip, width, place.pixels, part, panel)
-        epilogue.emit(strip, place.pixels, first_pixel(win, place), 0)
+        _finish(epilogue, strip, width, place, first_pixel(win, place), 0)
 
     _walk(kernel, layer, emit)
 
 
+def _finish(epilogue: Epilogue, strip: View, width: int, place: WbPlace, pixel: Expr, channel: Expr) -> None:
+    """What follows the convolution, for a strip of a tile."""
+    if place.step == 1:
+        epilogue.emit(strip, place.pixels, pixel, channel)
+    else:
+        with loop(place.pixels) as i:
+            epilogue.emit(strip.at(i * width), 1, pixel + i * place.step, channel)
+
+
 def _walk(kernel: Kernel, layer: WbLayer, emit: Callable[[WbPlace], None]) -> None:
     tile = layer.tile
-    walk(kernel, tile.window, tile.tiling.pixels, tile.pairing.pairs, emit)
+    walk(kernel, tile.window, tile.tiling.pixels, tile.pairing, tile.pixel_bytes, emit)
 
 
 def _tile(kernel: Kernel, isa: Isa, conv: XnorConv2d, plan: WbPlan, parts: Parts) -> WbTile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tvm import tirx
@@ -40,15 +41,23 @@ class WbLayer:
         tiles, base = self.tile.tiling, self._base(place, part, panel)
         sums = local(self.tile.sum_type, place.pixels * tiles.width)
         start = [T.bind(base.vector(j * tiles.lanes, tiles.lanes)) for j in range(tiles.vectors)]
-        for first in range(0, place.pixels, tiles.lanes):
-            own = T.bind(self.tile.own.vector(self._pixel(place, part) + first, tiles.lanes))
-            for i in range(first, min(first + tiles.lanes, place.pixels)):
-                same = T.bind(T.broadcast(tirx.Shuffle([own], [i - first]), tiles.lanes))
-                for j in range(tiles.vectors):
-                    at = (i * tiles.vectors + j) * tiles.lanes
-                    sums.put(at, self.tile.halved(start[j], same), tiles.lanes)
+        for i, own in enumerate(self._own(place, part)):
+            for j in range(tiles.vectors):
+                at = (i * tiles.vectors + j) * tiles.lanes
+                sums.put(at, self.tile.halved(start[j], own), tiles.lanes)
         self.tile.accumulate(sums, part * tiles.panels + panel, part, place)
         return sums
+
+    def _own(self, place: WbPlace, part: Expr) -> Iterator[Expr]:
+        """The pixels' own counts, each in all lanes of a register."""
+        lanes, pixel = self.tile.tiling.lanes, self._pixel(place, part)
+        if place.step > 1:
+            yield from (spread(self.tile.own[pixel + i * place.step], lanes) for i in range(place.pixels))
+            return
+        for first in range(0, place.pixels, lanes):
+            own = T.bind(self.tile.own.vector(pixel + first, lanes))
+            for i in range(min(lanes, place.pixels - first)):
+                yield T.bind(T.broadcast(tirx.Shuffle([own], [i]), lanes))
 
     def run(self, strip: View, place: WbPlace, part: Expr, panel: Expr) -> None:
         """strip int32 (pixels, width) = the outputs of a tile."""
@@ -59,7 +68,7 @@ class WbLayer:
         )
         lanes = tiles.lanes
         for i in range(place.pixels):
-            own = cast("int32", self.tile.own[self._pixel(place, part) + i]) * -2
+            own = cast("int32", self.tile.own[self._pixel(place, part) + i * place.step]) * -2
             for j in range(tiles.vectors):
                 at = (i * tiles.vectors + j) * lanes
                 counted = cast("int32", counts.vector(at, lanes), lanes) * splat(4, lanes)

@@ -55,7 +55,7 @@ class NeonTile(WbTile):
     def halved(self, a: Expr, b: Expr) -> Expr:
         return T.call_llvm_pure_intrin("int16x8", "llvm.aarch64.neon.srhadd", a, b)
 
-    def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int) -> None:
+    def store_bits(self, bits: Bits, sums: View, first: tuple[Expr, Expr], pixels: int, step: int) -> None:
         groups, width = self.tiling.vectors, self.tiling.width
         (pixel, panel), at_once, per_pixel = first, 16 // groups, bits.capacity // width
         inverted = T.bind(spread(bits.inverted[panel], at_once))
@@ -64,11 +64,11 @@ class NeonTile(WbTile):
             registers = range(done * groups, (done + count) * groups)
             octets = _octets([sums.vector(i * CHANNELS, CHANNELS) for i in registers])
             values = (octets if groups == 1 else bits_as(f"uint{width}x{at_once}", octets)) ^ inverted
-            at = (pixel + done) * per_pixel + panel
+            at = (pixel + done * step) * per_pixel + panel
             if count == 1:
                 bits.out.put(at, tirx.Shuffle([values], [0]))
             else:
-                _store_lanes(bits.out.at(at), values, NeonStore(width, count, bits.capacity // 8))
+                _store_lanes(bits.out.at(at), values, NeonStore(width, count, step * bits.capacity // 8))
 
 
 def neon_map(kernel: Kernel, win: Window, pairing: Pairing, parts: int) -> tuple[View, View]:

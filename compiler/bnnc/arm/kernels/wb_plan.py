@@ -16,12 +16,12 @@ from bnnc.arm.kernels.wb_cuts import MAX_SUM
 from bnnc.arm.kernels.wb_neon import CHANNELS, weight_registers
 from bnnc.arm.kernels.wb_neon_loop import PAIR_BYTES, NeonLoop
 from bnnc.arm.kernels.wb_pairing import Pairing
+from bnnc.arm.kernels.wb_walk import MAX_OFFSET, pixels_down
 from bnnc.arm.kernels.window import Window
 from bnnc.ir.packed_ops import XnorConv2d
 from bnnc.ir.types import WORD_BITS
 
 MAX_PIXELS = 18
-_MAX_OFFSET = 2**16 - PAIR_BYTES  # of a load behind a pointer
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def wb_plan(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> WbPlan | N
     is_avx512 = isa.counts_words and isa.lanes == LANES
     if not (isa.is_neon or is_avx512) or words < 2 or win.taps * words * WORD_BITS > MAX_SUM:
         return None
-    plans = {_instructions(isa, plan, win): plan for plan in _plans(isa, conv, win, packed)}
+    plans = {_instructions(isa, plan, win, conv.groups): plan for plan in _plans(isa, conv, win, packed)}
     best = min(plans)
     return plans[best] if best < _plain_instructions(isa, words, outputs, win) else None
 
@@ -63,19 +63,22 @@ def _plans(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> Iterator[Wb
             for pixels in range(1, min(row_length(win), MAX_PIXELS) + 1):
                 plan = WbPlan(pairs, Tiling(lanes, vectors, channels // (vectors * lanes), pixels))
                 loop = plan.loop(isa, pixels, stride)
-                if loop.fits and pixels * stride <= _MAX_OFFSET:
+                if loop.fits and pixels * stride <= MAX_OFFSET:
                     yield plan
 
 
-def _instructions(isa: Isa, plan: WbPlan, win: Window) -> float:
+def _instructions(isa: Isa, plan: WbPlan, win: Window, groups: int) -> float:
     """An estimate for a group of output channels, the pairing of its map included."""
-    tiles, columns = plan.tiling, win.columns
-    inner = ceil(len(columns.interior) / tiles.pixels)
-    outer = [len(columns.taps(i)) for i in range(columns.out) if i not in columns.interior]
+    tiles, rows, columns = plan.tiling, win.rows, win.columns
+    inner = rows.out * ceil(len(columns.interior) / tiles.pixels)
     per_panel = inner * _tile_instructions(isa, plan, win, tiles.pixels, columns.kernel)
-    per_panel += sum(_tile_instructions(isa, plan, win, 1, taps) for taps in outer)
+    down = pixels_down(win, tiles.pixels, groups * plan.pairing.pairs * PAIR_BYTES)
+    n_tiles = ceil(len(rows.interior) / down)
+    for taps in (len(columns.taps(i)) for i in range(columns.out) if i not in columns.interior):
+        per_panel += n_tiles * _tile_instructions(isa, plan, win, down, taps)
+        per_panel += (rows.out - len(rows.interior)) * _tile_instructions(isa, plan, win, 1, taps)
     pairs = win.rows.size * columns.size * (18 + 8 * plan.pairing.pairs) + 3 * win.pixels
-    return tiles.panels * per_panel * win.rows.out + pairs
+    return tiles.panels * per_panel + pairs
 
 
 def _tile_instructions(isa: Isa, plan: WbPlan, win: Window, pixels: int, taps: int) -> float:
