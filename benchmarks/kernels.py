@@ -162,8 +162,8 @@ def sparse() -> Section:
             goals.append(Goal(f"{what}, never slower", dense / few, 1, at_least=True))
     columns = ("layer", "cpu", "weights that are not 0", "dense int8, instructions", "sparse", "ratio")
     text = (
-        "Dense layers on int8 of which 10 % of the weights are not 0: stored densely, and stored sparsely and "
-        "computed as the compiler chooses, entry by entry or densely.\n\n"
+        "Dense layers on int8 of which 10 % of the weights are not 0: stored densely, and stored sparsely "
+        "and computed as the compiler chooses, entry by entry or densely.\n\n"
     )
     return Section("sparse", "Sparse layers", text + table(columns, rows), tuple(goals))
 
