@@ -40,7 +40,8 @@ def check_maps(image_size: int, stem: Stem, stages: int) -> None:
         size = map_size(map_size(image_size, 7, 2, 3), 3, 2, 1)
     if size % 2 ** (stages - 1):
         raise ValueError(
-            f"maps of {size} rows behind the stem do not halve {stages - 1} times; pad the image"
+            f"maps of {size} rows behind the stem do not halve {stages - 1} times; pad the image, "
+            'to 32 x 32 with stem="small", say'
         )
 
 
