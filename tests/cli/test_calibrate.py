@@ -82,3 +82,14 @@ def test_bad_samples(bnnc: Bnnc, residual: Path, tmp_path: Path, array: np.ndarr
     np.save(tmp_path / "bad.npy", array)
     answer = bnnc("inspect", residual, "--calibrate", tmp_path / "bad.npy", status=1)
     assert message in answer.output and "bad.npy" in answer.output
+
+
+def test_samples_to_calibrate_with_are_verified_with(bnnc: Bnnc, residual: Path, images: Path) -> None:
+    answer = bnnc("verify", residual, "--on", "source,sim", "--calibrate", images)
+    assert "8 samples, approximate: top-1 agreement 100.00 %" in answer.output
+
+
+def test_samples_outside_the_declared_domain(bnnc: Bnnc, residual: Path, images: Path) -> None:
+    domain = ("--input-domain", "u8:scale=1/255")
+    answer = bnnc("inspect", residual, *domain, "--calibrate", images, status=1)
+    assert "images.npz" in answer.output and "not a value of the declared input domain" in answer.output

@@ -79,7 +79,7 @@ def command(
     target = build_target(kind, cpu, compress, threads)
     opened = open_network(path, domain, calibrate)
     with new_folder(output, force) as folder:
-        x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)
+        x = choose_samples(opened, data, samples, DEFAULT_SAMPLES, calibrate)
         with working(f"compiling {path.name} for {kind}"):
             manifest = compile_network(opened, target, x, folder)
         verdicts: tuple[Verdict, ...] = ()

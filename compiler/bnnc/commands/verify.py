@@ -51,7 +51,7 @@ def command(
 
     chosen = check_executors(names.split(",")) if names is not None else None
     opened = open_network(path, domain, calibrate)
-    x = choose_samples(opened, data, samples, DEFAULT_SAMPLES)
+    x = choose_samples(opened, data, samples, DEFAULT_SAMPLES, calibrate)
     notes = list(map(str, opened.graph.notes))
     if chosen is None:
         chosen, left_out = default_executors(opened)

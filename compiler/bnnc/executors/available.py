@@ -41,8 +41,9 @@ def _check(network: Network, name: str) -> None:
             native_toolchain()
         case "arm":
             from bnnc.arm.toolchain import cross_toolchain
+            from bnnc.targets import target
 
-            cross_toolchain("aarch64")
+            cross_toolchain(target("arm").triple)
         case "hls":
             from bnnc.hls import csim
 

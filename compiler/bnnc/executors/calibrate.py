@@ -14,15 +14,19 @@ from bnnc.ir.archive import Archive
 from bnnc.ir.edge_ops import Input, Reshape
 from bnnc.ir.graph import Graph, Level
 from bnnc.ir.op import Array
+from bnnc.passes.domain import parse_domain
+from bnnc.passes.encode import encode_domain
 from bnnc.passes.spans import Span
+from bnnc.sim.edge import encode
 
 CHUNK = 16  # samples of which every value is in memory at once
 
 
-def calibrate(archive: Archive, data: Path) -> dict[str, Span]:
+def calibrate(archive: Archive, data: Path, domain: str = "") -> dict[str, Span]:
     """The smallest and the largest number of every operation over the samples of a file, by `Op.name`.
 
-    BnncError where the file does not fit the network, or the network is lowered already.
+    BnncError where the file does not fit the network or its declared input domain, or the network is
+    lowered already.
     """
     if archive.graph.level is not Level.SOURCE:
         what = "the network is lowered already, its steps are fixed"
@@ -31,6 +35,9 @@ def calibrate(archive: Archive, data: Path) -> dict[str, Span]:
     if not len(x):
         raise BnncError.at(str(data), "there are no samples in it")
     with errors_within(data):
+        if domain:
+            codes = encode_domain(archive.graph.input, parse_domain(domain))
+            encode(Graph(archive.graph.name, Level.SOURCE, codes), x)
         return spans_of(archive.graph, SourceExecutor(archive.onnx), x)
 
 

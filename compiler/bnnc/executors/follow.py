@@ -88,12 +88,12 @@ class _Walk:
             if op.name in approximated or self.inexact.intersection(operands):
                 self.inexact.add(op)
             if op in judged and judged[op].name in theirs:
-                self._take_over(op, judged[op], theirs)
+                self._take_over(op, judged[op], theirs, judged[op].name in approximated)
             if self.mismatch:
                 return
 
-    def _take_over(self, op: Op, quantizer: Quantizer, theirs: Mapping[str, Array]) -> None:
-        """Judge the codes of a quantizer at `op`, and go on with the source's.
+    def _take_over(self, op: Op, quantizer: Quantizer, theirs: Mapping[str, Array], noted: bool) -> None:
+        """Judge the codes of a quantizer at `op`, unless it is itself `noted`, and go on with the source's.
 
         Behind approximated layers the source may have values that are no code here; then ours go on.
         """
@@ -109,7 +109,8 @@ class _Walk:
             self.taken += ours.size
             self.differing += differing
         if differing:
-            self.mismatch = self.judge.mismatch(quantizer, ours, codes, self.values, theirs, exact)
+            if not noted:
+                self.mismatch = self.judge.mismatch(quantizer, ours, codes, self.values, theirs, exact)
             if known:
                 taken = codes.astype(ours.dtype)
                 self.values[op] = bits.pack(taken, op.type.elem) if isinstance(op.type, Packed) else taken

@@ -87,15 +87,17 @@ def open_network(path: Path, domain: str | None, cache_root: Path, data: Path | 
     if domain and archive.graph.level is not Level.SOURCE:
         remedy = "leave --input-domain out, or give the source model"
         raise BnncError.at(str(path), "the graph is lowered already, its input domain is fixed", remedy)
-    return Network(path, archive, domain or "", cache_root, calibration=_calibration(archive, data))
+    return Network(
+        path, archive, domain or "", cache_root, calibration=_calibration(archive, data, domain or "")
+    )
 
 
-def _calibration(archive: Archive, data: Path | None) -> Mapping[str, Span]:
+def _calibration(archive: Archive, data: Path | None, domain: str) -> Mapping[str, Span]:
     if data is None:
         return {}
     from bnnc.executors.calibrate import calibrate
 
-    return calibrate(archive, data)
+    return calibrate(archive, data, domain)
 
 
 def graph_digest(graph: Graph, onnx: bytes = b"") -> str:

@@ -43,11 +43,17 @@ def generated_samples(graph: Graph, count: int, seed: int = SEED) -> Array:
     return _around_cuts(encoder, count, np.random.default_rng(seed))
 
 
-def choose_samples(network: Network, data: Path | None, count: int | None, default: int) -> Array:
-    """The first `count` samples of the file `data`, all of them by default; without a file generated ones.
+def choose_samples(
+    network: Network, data: Path | None, count: int | None, default: int, calibrate: Path | None = None
+) -> Array:
+    """The first `count` samples of the file `data`, all of them by default.
+
+    Without it the first of the samples to calibrate with, and without those generated ones, `default` many.
 
     What is wrong with the file is an error before the network is lowered, which may take long.
     """
+    if data is None and calibrate is not None:
+        data, count = calibrate, default if count is None else count
     if data is None:
         return generated_samples(network.graph, default if count is None else count)
     x = read_samples(data, network.archive.graph.input)[:count]
