@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 import re
 from collections.abc import Sequence
@@ -112,9 +113,10 @@ def number(value: object) -> str:
 
 
 def machine() -> str:
-    """The processor, what runs on it, and the day."""
+    """The processor, how busy it is, what runs on it, and the day."""
     cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
     model = re.search(r"model name\s*: (.*)", cpuinfo)
     versions = f"bnnc {bnnc.__version__}, onnxruntime {onnxruntime.__version__}"
     today = datetime.date.today().isoformat()
-    return f"{model[1] if model else platform.processor()}, {platform.system()}, {versions}, {today}"
+    busy = f"{os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f}"
+    return f"{model[1] if model else platform.processor()} ({busy}), {platform.system()}, {versions}, {today}"

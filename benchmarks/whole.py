@@ -57,7 +57,8 @@ def networks() -> Section:
         "or dot product, that is packing, pools, additions, thresholds and rescales, and the loops around "
         "them. The ResNet-18 has 16 binary convolutions of 224x224 images between an int8 stem and an int8 "
         "last layer (bnnc.zoo, random weights); onnxruntime computes the same topology with every "
-        "convolution in int8 and ReLU for PReLU, which costs it nothing.\n\n"
+        "convolution in int8 and ReLU for PReLU, which costs it nothing. Two threads are only as fast as two "
+        "cores are free.\n\n"
     )
     return Section("networks", "Networks", text + table(columns, rows) + parts + _listed(notes), tuple(goals))
 
