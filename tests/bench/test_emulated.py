@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests.bench.conftest import Compile
 
-from bnnc.bench.compiled import Compiled
+from bnnc.bench.compiled import Compiled, compiled_network
 from bnnc.bench.emulated import Trace, count
 from bnnc.executors.native import UnicornRunner
+from bnnc.executors.network import open_network
 
 GLUE = 12  # instructions by which the functions around `run` may differ in the two programs
 
@@ -53,3 +56,13 @@ def test_blocks_count_with_their_lengths() -> None:
     trace = Trace(np.array([8, 40, 8, 8], np.uint64), {8: 3, 40: 5, 99: 7})
     assert trace.executions == {8: 3, 40: 1}
     assert trace.instructions == 3 * 3 + 5
+
+
+def test_kernels_that_threads_share(repository: Path, tmp_path: Path) -> None:
+    """The pool's functions end by jumping to a kernel; what comes behind it is not the kernel's."""
+    model = repository / "examples" / "fashion_mnist" / "fashion_mnist.onnx"
+    program = compiled_network(open_network(model, None, tmp_path), "arm", "cortex-a72", 2)
+    assert "void share_" in (program.folder / f"{program.name}.c").read_text(encoding="utf-8")
+    counted = count(program)
+    assert min(trace.instructions for trace in counted.kernels) > 0
+    assert sum(trace.instructions for trace in counted.kernels) > 0.9 * counted.instructions

@@ -94,17 +94,20 @@ class _Tracer:
         self._traces = [array("Q") for _ in (*kernels, "outside of them")]
         self._sizes: dict[int, int] = {}
         self._current = self._traces[-1]
-        self._back = self._end = -1
+        self._back = -1
         core.uc.hook_add(UC_HOOK_BLOCK, self._enter)
 
     def _enter(self, _uc: Uc, address: int, n_bytes: int, _data: object) -> None:
         if address == self._back:
             self._current = self._traces[-1]
         elif address in self._number and self._current is self._traces[-1]:
-            self._current, self._back = self._traces[self._number[address]], self._end
+            self._current, self._back = self._traces[self._number[address]], self._return_address()
         self._current.append(address)
         self._sizes[address] = n_bytes
-        self._end = address + n_bytes
+
+    def _return_address(self) -> int:
+        """Of the function that begins here; callers jump to it where calling it is the last thing they do."""
+        return int(self._core.uc.reg_read(self._core.machine.link)) & -2
 
     def result(self) -> Counted:
         code = {address: self._core.read(address, size) for address, size in self._sizes.items()}
