@@ -26,7 +26,7 @@ counted exactly: one inference in an emulated core, every executed instruction o
 and bits out. Cycles are estimates of llvm-mca, which knows the core's pipeline but neither caches nor wrong
 branch predictions, and is pessimistic about in-order cores. Times are wall-clock times, the fastest that were
 taken, in turn with the others. A MAC is a binary multiply-accumulate where nothing else is said; padding
-counts.
+counts. Nothing was measured on ARM hardware.
 
 `bnnc bench model.onnx --cpu cortex-a76` says the same of any network, layer by layer; `--json` for programs,
 `--plot shares.svg` as a picture.
