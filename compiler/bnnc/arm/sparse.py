@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from bnnc.arm.kernels.isa import Isa
-from bnnc.ir.elem import smallest_elem
+from bnnc.ir.elem import I8
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array, Op, map_shape
 from bnnc.ir.sparse_ops import SparseDense
@@ -28,8 +28,7 @@ def as_computed(stage: Stage, isa: Isa) -> Stage:
 
 
 def _dense(op: SparseDense) -> Conv2d:
-    weights = _weights(op)
-    return Conv2d(op.name, op.x, weights, smallest_elem(weights), scale=op.scale)
+    return Conv2d(op.name, op.x, _weights(op), I8, scale=op.scale)  # bytes: not to be stored in fewer bits
 
 
 def _weights(op: SparseDense) -> Array:
