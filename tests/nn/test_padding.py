@@ -17,5 +17,6 @@ def test_learned_steps_cannot_be_padded_with_one() -> None:
 
 
 def test_signs_and_fixed_steps_can() -> None:
-    nn.BinaryConv2d(3, 4, 3, padding=1, padding_value=-1)
-    nn.QuantConv2d(3, 4, 3, padding=1, quantize=nn.Quantizer(8, step=0.5), padding_value=1)
+    binary = nn.BinaryConv2d(3, 4, 3, padding=1, padding_value=-1)
+    fixed = nn.QuantConv2d(3, 4, 3, padding=1, quantize=nn.Quantizer(8, step=0.5), padding_value=1)
+    assert (binary.window.padding_value, fixed.window.padding_value) == (-1, 1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import Input
-from bnnc.ir.elem import I16, I32, Elem, range_elem
+from bnnc.ir.elem import I32, Elem
 from bnnc.ir.op import Array, Op
 from bnnc.ir.source_ops import Elementwise
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
@@ -20,6 +20,7 @@ from bnnc.passes.grid import last_discretizer
 from bnnc.passes.materialize import Materializer, first_pool, plain_scale, scaling
 from bnnc.passes.quantizer import Quantized
 from bnnc.passes.ranges import reachable
+from bnnc.passes.rescale import stored_elem
 from bnnc.passes.value import Value, last_discrete, map_constants, settle
 
 REAL_BITS = 14  # of a real branch that meets integers: at least so many between 0 and its largest number
@@ -42,7 +43,7 @@ class Branches:
         low, high = (int(end) for end in np.add(reachable(x.op).hull(), reachable(y.op).hull()))
         if not I32.holds(low, high):
             raise op.refusal(f"sums reach {low}..{high}, more than 32 bits", "quantize the branches")
-        total = replace(total, elem=_stored(low, high), scale=x.scale)
+        total = replace(total, elem=stored_elem(low, high), scale=x.scale)
         return replace(a, root=total, chain=scaling(x.scale, op.name))
 
     def concat(self, op: src.Concat, a: Value, b: Value) -> Value:
@@ -193,18 +194,11 @@ def _widened(name: str, x: Op, gain: Array) -> Op:
     zero, reach = np.zeros(channels, np.int32), reachable(x)
     ends = np.stack([reach.lo * gain[0], reach.hi * gain[0]])
     low, high = int(ends.min()), int(ends.max())
-    elem = _stored(low, high)
+    elem = stored_elem(low, high)
     one = np.ones((), np.float32)
     return Rescale(
         f"{name} input", x, zero, gain, np.zeros((2, channels), np.int64), zero, one, low, high, elem
     )
-
-
-def _stored(low: int, high: int) -> Elem:
-    """What holds integers from low to high: 16 bits where more than 8 are needed, else 32."""
-    if range_elem(low, high).bits <= 8:
-        return range_elem(low, high)
-    return I16 if I16.holds(low, high) else I32
 
 
 def _same_elem(name: str, a: Op, b: Op) -> tuple[Op, Op]:
@@ -214,7 +208,7 @@ def _same_elem(name: str, a: Op, b: Op) -> tuple[Op, Op]:
     low, high = (
         int(end(x, y)) for end, x, y in zip((min, max), reachable(a).hull(), reachable(b).hull(), strict=True)
     )
-    elem = _stored(low, high)
+    elem = stored_elem(low, high)
     return _as_elem(name, a, elem), _as_elem(name, b, elem)
 
 

@@ -114,7 +114,7 @@ def _nearest(root: Op, name: str, lines: Lines, unit: Array, rounds: bool) -> Re
     lo, hi = (int(np.clip(whole(edge), INT32.min, INT32.max)) for edge in (lines.lo[0], lines.hi[0]))
     wide = Rescale(root.name, root, pivot, multiplier, offset, shift.astype(np.int32), unit, lo, hi, _I32)
     low, high = reachable(wide).hull()
-    elem = _stored(low, high)
+    elem = stored_elem(low, high)
     fields = (pivot, multiplier, offset, shift.astype(np.int32), unit)
     return Rescale(name, root, *fields, max(lo, elem.lo), min(hi, elem.hi), elem)
 
@@ -122,7 +122,8 @@ def _nearest(root: Op, name: str, lines: Lines, unit: Array, rounds: bool) -> Re
 _I32 = range_elem(INT32.min, INT32.max)
 
 
-def _stored(low: int, high: int) -> Elem:
+def stored_elem(low: int, high: int) -> Elem:
+    """What values are stored as: 16 bits where 8 are too few and those are enough."""
     fitting = range_elem(low, high)
     return I16 if fitting.bits > 8 and I16.holds(low, high) else fitting
 
