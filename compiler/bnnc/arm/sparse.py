@@ -9,10 +9,11 @@ import numpy as np
 from bnnc.arm.kernels.isa import Isa
 from bnnc.ir.elem import I8
 from bnnc.ir.integer_ops import Conv2d
-from bnnc.ir.op import Array, Op, map_shape
+from bnnc.ir.op import Array, Op, map_shape, tensor_of
 from bnnc.ir.sparse_ops import SparseDense
 from bnnc.passes.sparse_costs import DENSE_PRODUCT, layer_of, sparse_pays
 from bnnc.schedule.stages import Stage
+from bnnc.storage.sparse import SparseWeights, decode
 
 INT8 = np.iinfo(np.int8)
 
@@ -33,10 +34,9 @@ def _dense(op: SparseDense) -> Conv2d:
 
 def _weights(op: SparseDense) -> Array:
     """int8 (O, H, W, C)."""
-    flat = np.zeros((len(op.rows) - 1, int(np.prod(map_shape(op.x)))), np.int8)
-    rows = np.repeat(np.arange(len(flat)), np.diff(op.rows))
-    flat[rows, op.columns] = op.table[op.codes]
-    return flat.reshape(-1, *map_shape(op.x))
+    sparse = SparseWeights(op.rows, op.gaps, op.codes, op.table, op.gap_bits, op.code_bits)
+    flat = decode(sparse, tensor_of(op.x).size)
+    return flat.astype(np.int8).reshape(-1, *map_shape(op.x))
 
 
 def _on(stage: Stage, head: Op) -> Stage:
