@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bnnc.hls.lanes import Wire
+from bnnc.hls.model.resources import Resources
 from bnnc.hls.pace import Pace
 
 INPUT_PORTS = {1: ("in",), 2: ("a", "b")}
@@ -37,6 +38,7 @@ class Unit:
     marks: bool = False
     copies: int = 1
     loads: bool = False
+    resources: Resources = Resources()
 
     @property
     def out_bits(self) -> int:

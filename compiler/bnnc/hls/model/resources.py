@@ -1,0 +1,38 @@
+"""What a circuit takes of an FPGA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Lookup tables, flip-flops, block RAMs of 18 kbit, UltraRAMs and DSP slices."""
+
+    lut: int = 0
+    ff: int = 0
+    bram18: int = 0
+    uram: int = 0
+    dsp: int = 0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(
+            self.lut + other.lut,
+            self.ff + other.ff,
+            self.bram18 + other.bram18,
+            self.uram + other.uram,
+            self.dsp + other.dsp,
+        )
+
+    def __mul__(self, times: int) -> Resources:
+        return Resources(*(times * n for n in (self.lut, self.ff, self.bram18, self.uram, self.dsp)))
+
+    @property
+    def bram36(self) -> float:
+        """Block RAMs as vendors count them: two of 18 kbit each."""
+        return self.bram18 / 2
+
+
+def total(parts: Iterable[Resources]) -> Resources:
+    return sum(parts, Resources())
