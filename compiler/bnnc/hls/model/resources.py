@@ -34,5 +34,8 @@ class Resources:
         return self.bram18 / 2
 
 
+NOTHING = Resources()
+
+
 def total(parts: Iterable[Resources]) -> Resources:
-    return sum(parts, Resources())
+    return sum(parts, NOTHING)

@@ -1,0 +1,70 @@
+"""What units that multiply take, in closed form, from plain numbers: nothing is generated."""
+
+from __future__ import annotations
+
+from bnnc.hls.model import logic
+from bnnc.hls.model.calibration import unit_cost
+from bnnc.hls.model.functions import Function, function_logic, thresholds
+from bnnc.hls.model.memory import ram_cost, rom_cost
+from bnnc.hls.model.resources import NOTHING, Resources
+
+
+def mvtu_cost(
+    *,
+    pe: int,
+    simd: int,
+    x_bits: int,
+    w_bits: int,
+    sum_bits: int,
+    out_bits: int = 1,
+    steps: int = 1,
+    words: int,
+    folds: int,
+    storage: str = "bram",
+    uses: int | None = None,
+    function: Function | None = None,
+    extra_bits: int = 0,
+) -> Resources:
+    """A matrix-vector-threshold unit.
+
+    pe outputs of `simd` products each a step; elements of x_bits times weights of w_bits, 1 for bipolar ones
+    as well as bits; sums of sum_bits. A vector takes words * folds steps (inputs / simd, outputs / pe).
+    storage: where weights lie, lut, bram, uram or ddr; every element has an array of its own. A vector is
+    kept for `uses` folds: all of them, unless groups share out the inputs. The activation has `steps`
+    thresholds (0: sums as they are), or is `function`. extra_bits: more in a word than its elements.
+    """
+    f = function or thresholds(steps, sum_bits, out_bits)
+    act = function_logic(f, pe, folds)
+    products = pe * simd * logic.dsps(x_bits, w_bits)
+    in_bits = simd * x_bits + extra_bits
+    control = logic.counter(words) + logic.counter(folds) + logic.counter(words * folds)
+    lut = pe * (logic.dot(simd, x_bits, w_bits) + 1.5 * sum_bits) + act.lut + control
+    ff = pe * (simd * x_bits / 2 + 3 * sum_bits) + in_bits + 2 * pe * f.y_bits
+    vector = ram_cost(words, in_bits) if (uses or folds) > 1 else NOTHING
+    weights = rom_cost(words * folds, simd * w_bits, storage, copies=pe)
+    return unit_cost(lut, ff, vector + weights + act.memory, act.dsp + products)
+
+
+def sparse_cost(
+    *,
+    pe: int,
+    size: int,
+    steps: int,
+    folds: int,
+    x_bits: int,
+    w_bits: int,
+    gap_bits: int,
+    code_bits: int,
+    sum_bits: int,
+    function: Function,
+) -> Resources:
+    """A sparse layer: each element has the vector of `size` elements, and an array of `steps` entries."""
+    act = function_logic(function, pe, folds)
+    column_bits = size.bit_length() + 1
+    one = 2 * column_bits + logic.product(x_bits, w_bits) + 1.5 * sum_bits + w_bits
+    memory = ram_cost(size, x_bits, copies=pe) + rom_cost(steps, gap_bits + code_bits, copies=pe)
+    lengths = rom_cost(folds, steps.bit_length())
+    lut = pe * one + act.lut + logic.counter(steps) + logic.counter(size)
+    ff = pe * (2 * column_bits + 3 * sum_bits + x_bits + w_bits)
+    products = pe * logic.dsps(x_bits, w_bits)
+    return unit_cost(lut, ff, memory + lengths + act.memory, act.dsp + products)

@@ -1,0 +1,117 @@
+"""What activations take, by their sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bnnc.hls.activations import MAX_COMPARED, Activation, reachable_steps
+from bnnc.hls.lanes import signed_bits
+from bnnc.hls.model import logic
+from bnnc.hls.model.memory import is_small, rom_cost
+from bnnc.hls.model.resources import NOTHING, Resources, total
+from bnnc.hls.rescale import lines_of
+from bnnc.ir.integer_ops import Table, Threshold
+from bnnc.ir.value_ops import Rescale
+
+
+@dataclass(frozen=True)
+class Function:
+    """An activation as far as its cost goes: integers of `x_bits` become codes of `y_bits`.
+
+    kind: keep; compare, with `steps` cuts that are compared at once; search, with so many found by
+    bisection; table, with so many entries; clip; line or lines, products with constants of
+    `constant_bits`.
+    """
+
+    kind: str
+    x_bits: int
+    y_bits: int
+    steps: int = 0
+    constant_bits: int = 0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Logic, before calibration, and memories."""
+
+    lut: float
+    memory: Resources
+    dsp: int = 0
+
+
+def thresholds(steps: int, x_bits: int, y_bits: int) -> Function:
+    """An activation of so many steps; without any, integers that are handed on."""
+    kind = "keep" if steps == 0 else "compare" if steps <= MAX_COMPARED else "search"
+    return Function(kind, x_bits, y_bits, steps)
+
+
+def function_of(act: Activation, lo: int, hi: int) -> Function:
+    """The function of integers lo..hi."""
+    x_bits, y_bits = signed_bits(lo, hi), act.lane.bits
+    match act.op:
+        case None:
+            return Function("keep", x_bits, y_bits)
+        case Table() as table:
+            return Function("table", x_bits, y_bits, table.table.shape[1])
+        case Threshold() as op:
+            return thresholds(reachable_steps(op, lo, hi).cuts.shape[1], x_bits, y_bits)
+        case Rescale() as op if op.only_clips:
+            return Function("clip", x_bits, y_bits)
+        case Rescale() as op:
+            lines = lines_of(op, lo, hi)
+            factors = lines.multiplier
+            bits = signed_bits(int(factors.min()), int(factors.max()))
+            return Function("lines" if len(factors) == 2 else "line", x_bits, y_bits, lines.sum_bits, bits)
+
+
+def function_logic(f: Function, lanes: int, folds: int) -> Cost:
+    """`lanes` functions at once, each of `folds` channels in turn."""
+    match f.kind:
+        case "keep":
+            return Cost(0.0, NOTHING)
+        case "clip":
+            return Cost(lanes * (2 * logic.comparator(f.x_bits) + f.y_bits), NOTHING)
+        case "compare":
+            return _compare(f, lanes, folds)
+        case "search":
+            return _search(f, lanes, folds)
+        case "table":
+            lut = lanes * (1.5 * f.x_bits + logic.comparator(f.x_bits))
+            firsts = rom_cost(folds, f.x_bits, copies=lanes)
+            return Cost(lut, firsts + rom_cost(folds * f.steps, f.y_bits, copies=lanes))
+        case _:
+            return _line(f, lanes, folds)
+
+
+def _compare(f: Function, lanes: int, folds: int) -> Cost:
+    """Cuts that do not change are part of the comparison: a table for five bits instead of two."""
+    one = logic.comparator(f.x_bits) if folds > 1 else (f.x_bits + 4) / 5
+    lut = lanes * (f.steps * one + (logic.popcount(f.steps) if f.steps > 1 else 0))
+    return Cost(lut, rom_cost(folds, f.x_bits, copies=lanes * f.steps))
+
+
+def _search(f: Function, lanes: int, folds: int) -> Cost:
+    stages = f.steps.bit_length()
+    cuts = [rom_cost(folds << stage, f.x_bits, copies=lanes) for stage in range(stages)]
+    levels = rom_cost(folds << stages, f.y_bits, copies=lanes)
+    return Cost(lanes * stages * logic.comparator(f.x_bits), total(cuts) + levels)
+
+
+def _line(f: Function, lanes: int, folds: int) -> Cost:
+    """A product, an offset, a shift by a constant, two comparisons; bent lines choose their constants."""
+    bends = 2 if f.kind == "lines" else 1
+    one = logic.comparator(f.x_bits) * (bends - 1) + 1.5 * f.steps
+    if not logic.in_dsp(f.x_bits, f.constant_bits):
+        one += logic.product(f.x_bits, f.constant_bits)
+    bits = f.constant_bits + f.steps
+    arrays = (
+        rom_cost(folds, bits, copies=lanes * bends) if is_small(folds, bits) else _packed(f, lanes, folds)
+    )
+    return Cost(lanes * one, arrays, lanes * logic.dsps(f.x_bits, f.constant_bits))
+
+
+def _packed(f: Function, lanes: int, folds: int) -> Resources:
+    """Multipliers and offsets in arrays of their own."""
+    bends = 2 if f.kind == "lines" else 1
+    each = (rom_cost(folds, bits, copies=lanes * bends) for bits in (f.constant_bits, f.steps))
+    return total(each)
