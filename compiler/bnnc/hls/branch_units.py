@@ -8,6 +8,7 @@ from bnnc.hls.activations import activation_text
 from bnnc.hls.cpp import amount, struct
 from bnnc.hls.lanes import Wire, divisors, lane_for, signed_bits
 from bnnc.hls.layers import AddLayer, ConcatLayer
+from bnnc.hls.model.trace import READ, READ_SECOND, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, rom
 from bnnc.hls.units import Unit
@@ -39,6 +40,7 @@ def add_unit(layer: AddLayer, a: Wire, b: Wire, name: str) -> Unit:
         words=a.words,
         cycles=a.words,
         pace=Pace.blocks(a.words),
+        trace=Trace(steps(READ | READ_SECOND | WRITE), a.words, latency=4),
         parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{out.struct}",
         rom=out.arrays,
     )
@@ -72,19 +74,26 @@ def concat_unit(layer: ConcatLayer, a: Wire, b: Wire, name: str) -> Unit:
         words=y.words,
         cycles=y.words,
         pace=Pace.blocks(pixels, spread=2),
+        trace=concat_trace(pixels, channels[0] // a.lanes, channels[1] // a.lanes),
         parameters=struct(f"{name}_shape", "\n".join(fields)),
     )
+
+
+def concat_trace(pixels: int, a_words: int, b_words: int) -> Trace:
+    """For every pixel the words of a, then those of b."""
+    pixel = np.concatenate([steps(READ | WRITE, a_words), steps(READ_SECOND | WRITE, b_words)])
+    return Trace(pixel, pixels, latency=2)
 
 
 def gather_unit(op: GatherChannels, x: Wire, name: str) -> Unit:
     """Pixels with other channels; the lanes of a word stay together."""
     in_words, places = op.x.type.shape[-1] // x.lanes, op.index[:: x.lanes] // x.lanes
-    pixels, steps = x.words // in_words, max(in_words, len(places))
+    pixels, length = x.words // in_words, max(in_words, len(places))
     wire = Wire(x.lane, x.lanes, pixels * len(op.index), x.lo, x.hi)
     place = rom(name, PLACE, [places])
     fields = [
         f"typedef ap_uint<{x.bits}> word_t;",
-        f"static const int PIXELS = {pixels}, STEPS = {steps};",
+        f"static const int PIXELS = {pixels}, STEPS = {length};",
         f"static const int IN_WORDS = {in_words}, OUT_WORDS = {len(places)};",
     ]
     return Unit(
@@ -96,11 +105,20 @@ def gather_unit(op: GatherChannels, x: Wire, name: str) -> Unit:
         wire=wire,
         in_bits=(x.bits,),
         words=wire.words,
-        cycles=(pixels + 1) * steps,
+        cycles=(pixels + 1) * length,
         pace=Pace.blocks(pixels, spread=2),
+        trace=gather_trace(pixels, in_words, len(places)),
         parameters=struct(f"{name}_shape", "\n".join(fields), place.function),
         rom=place.arrays,
     )
+
+
+def gather_trace(pixels: int, in_words: int, out_words: int) -> Trace:
+    """A pixel leaves while the next one arrives."""
+    flags = steps(0, (pixels + 1) * max(in_words, out_words)).reshape(pixels + 1, -1)
+    flags[:-1, :in_words] |= READ
+    flags[1:, :out_words] |= WRITE
+    return Trace(flags.ravel(), 1, latency=3)
 
 
 def lanes_together(op: GatherChannels, lanes: int) -> int:

@@ -254,6 +254,7 @@ def _window_unit(window: Window, branch: Branch, layer: str, outside: int | None
         words=window.out_words,
         cycles=window.steps,
         pace=window.rows.pace,
+        trace=window.trace,
         parameters=window_struct(name, window, wire.lanes, wire.lane, outside),
         fifo=max(2, window.shape[1] * window.words),
         marks=outside is None,

@@ -11,6 +11,7 @@ from bnnc.hls.activations import Activation, activation_text
 from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import Wire, signed_bits
 from bnnc.hls.matrix import Matrix
+from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, Rom, rom
 from bnnc.hls.units import Unit
@@ -37,10 +38,22 @@ def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold, weights: Rom 
         words=wire.words,
         cycles=m.vectors * (outputs // fold.pe) * words,
         pace=Pace.blocks(m.vectors * m.groups // _at_once(m, fold)),
+        trace=mvtu_trace(m.vectors, outputs // fold.pe, words, m.groups // _at_once(m, fold)),
         parameters=f"{_struct(m, fold, f'{name}_matrix', weights)}\n{out.struct}",
         rom=weights.arrays + out.arrays,
         fifo=2 if m.needs_window else max(2, words),
     )
+
+
+def mvtu_trace(vectors: int, folds: int, words: int, groups: int) -> Trace:
+    """Each vector has `groups` parts of `words` words, which are read for the first of their folds.
+
+    A word is read, multiplied, added in a tree, accumulated, compared and written.
+    """
+    part = steps(0, folds // groups * words).reshape(-1, words)
+    part[0] |= READ
+    part[:, -1] |= WRITE
+    return Trace(part.ravel(), vectors * groups, latency=8)
 
 
 def _at_once(m: Matrix, fold: Fold) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from bnnc.hls.lanes import Wire
+from bnnc.hls.model.trace import READ, WRITE, Trace, steps, write_at
 from bnnc.hls.names import Names
 from bnnc.hls.pace import Pace
 from bnnc.hls.units import Unit
@@ -111,7 +114,17 @@ class Branch:
             words=new.words,
             cycles=narrow.words,
             pace=Pace.blocks(wide.words),
+            trace=width_trace(kind, ratio, wide.words),
         )
+
+
+def width_trace(kind: str, ratio: int, wide_words: int) -> Trace:
+    """A wide word is written with the last of its parts, or read with the first."""
+    if kind == "widen":
+        return Trace(write_at(np.array([ratio - 1]), ratio, READ), wide_words, latency=2)
+    parts = steps(WRITE, ratio)
+    parts[0] |= READ
+    return Trace(parts, wide_words, latency=2)
 
 
 def fork_unit(wire: Wire, name: str) -> Unit:
@@ -126,5 +139,6 @@ def fork_unit(wire: Wire, name: str) -> Unit:
         words=wire.words,
         cycles=wire.words,
         pace=Pace.blocks(wire.words),
+        trace=Trace(steps(READ | WRITE), wire.words, latency=2),
         copies=2,
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from bnnc.hls.activations import Activation, activation_text
 from bnnc.hls.cpp import amount, counts, struct
 from bnnc.hls.lanes import Wire, lane_for, signed_bits
+from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
 from bnnc.hls.units import Unit
 from bnnc.ir.elem import I32
@@ -56,8 +59,16 @@ def pool_unit(op: Pool, x: Wire, name: str, in_bits: int) -> Unit:
         words=y.words,
         cycles=height * width * taps * words,
         pace=Pace.blocks(height * width),
+        trace=pool_trace(height * width, taps, words),
         parameters=struct(f"{name}_shape", "\n".join(fields), counts(x.bits if has_valid else None)),
     )
+
+
+def pool_trace(pixels: int, taps: int, words: int) -> Trace:
+    """The last tap of a window completes it."""
+    window = steps(READ, taps * words)
+    window[-words:] |= WRITE
+    return Trace(window, pixels, latency=4)
 
 
 def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -> Unit:
@@ -78,6 +89,7 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
         words=wire.words,
         cycles=wire.words,
         pace=Pace.blocks(wire.words),
+        trace=Trace(steps(READ | WRITE), wire.words, latency=4),
         parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{text.struct}",
         rom=text.arrays,
     )
@@ -95,6 +107,7 @@ def transpose_unit(wire: Wire, name: str, rows: int, columns: int) -> Unit:
         words=wire.words,
         cycles=2 * wire.size,
         pace=Pace.blocks(1),
+        trace=first_all(wire.words, wire.words),
     )
 
 
@@ -110,4 +123,10 @@ def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:
         words=op.k,
         cycles=wire.size + op.k,
         pace=Pace.blocks(1),
+        trace=first_all(wire.words, op.k),
     )
+
+
+def first_all(reads: int, writes: int) -> Trace:
+    """All words are read before the first one is written."""
+    return Trace(np.concatenate([steps(READ, reads), steps(WRITE, writes)]), 1, latency=3)

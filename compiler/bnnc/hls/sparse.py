@@ -11,6 +11,7 @@ from bnnc.hls.cpp import amount, struct
 from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import MAX_WORD_BITS, Wire, divisors, signed_bits
 from bnnc.hls.matrix import in_32_bits
+from bnnc.hls.model.trace import READ, Trace, steps, write_at
 from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, rom
 from bnnc.hls.units import Unit
@@ -95,10 +96,18 @@ def sparse_unit(s: Sparse, act: Activation, x: Wire, name: str, fold: Fold) -> U
         words=wire.words,
         cycles=s.cycles(act.lane.bits)[fold],
         pace=Pace.blocks(1),
+        trace=sparse_trace(x.words, s.lengths(fold.pe)),
         parameters=f"{matrix}\n{out.struct}",
         rom="".join(r.arrays for r in roms) + out.arrays,
         fifo=max(2, x.words),
     )
+
+
+def sparse_trace(words: int, lengths: Array) -> Trace:
+    """The vector comes, then each fold has `lengths` steps, of which the last one writes."""
+    ends = np.cumsum(lengths)
+    flags = np.concatenate([steps(READ, words), write_at(ends - 1, int(ends[-1]))])
+    return Trace(flags, 1, latency=8)
 
 
 def _fields(s: Sparse, x: Wire, pe: int) -> list[str]:

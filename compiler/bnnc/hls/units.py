@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bnnc.hls.lanes import Wire
 from bnnc.hls.model.resources import Resources
+from bnnc.hls.model.trace import Trace
 from bnnc.hls.pace import Pace
 
 INPUT_PORTS = {1: ("in",), 2: ("a", "b")}
@@ -32,6 +33,7 @@ class Unit:
     words: int
     cycles: int
     pace: Pace
+    trace: Trace
     parameters: str = ""
     rom: str = ""
     fifo: int = 2

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from bnnc.hls.cpp import function, struct
 from bnnc.hls.lanes import Lane
+from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
 from bnnc.ir.geometry import Pads, Pair
 
@@ -68,6 +69,18 @@ class Window:
             left.append(max(left[-1] if left else 0, complete) + self.out_steps)
         arrive_up_to(self.shape[0] - 1)
         return Rows(self.in_steps, self.out_steps, tuple(arrived), tuple(left))
+
+    @property
+    def trace(self) -> Trace:
+        """Address, memory and word are a stage of the pipeline each."""
+        made = steps(0, self.steps)
+        for flag, length, ends in (
+            (READ, self.in_steps, self.rows.arrived),
+            (WRITE, self.out_steps, self.rows.left),
+        ):
+            for end in ends:
+                made[end - length : end] |= flag
+        return Trace(made, 1, latency=4)
 
     def _top(self, out_row: int) -> int:
         return out_row * self.strides[0] - self.pads[0]
