@@ -1,0 +1,26 @@
+"""Recursion: hardware has no stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bnnc.errors import Finding
+from bnnc.hls.project.rules.functions import Function, Functions
+from bnnc.hls.project.source import Source
+
+
+def recursive(source: Source, known: Functions) -> Iterator[Finding]:
+    """Functions from which calls lead back to them."""
+    callees = {f: {callee for call in f.calls for callee in known.meant(call, f)} for f in known.all}
+    for function in known.all:
+        if function in _reachable(function, callees):
+            yield Finding(source.where(function.node), f"{function.name} calls itself")
+
+
+def _reachable(start: Function, callees: Mapping[Function, set[Function]]) -> set[Function]:
+    found, waiting = set[Function](), [start]
+    while waiting:
+        new = callees[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
