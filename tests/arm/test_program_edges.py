@@ -11,8 +11,8 @@ import pytest
 
 from bnnc.arm import build as arm
 from bnnc.arm.layout import Layout
-from bnnc.arm.names import identifier
 from bnnc.arm.project import project, write_sources
+from bnnc.edge.names import identifier
 from bnnc.errors import BnncError
 from bnnc.ir import source_ops as src
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, ChannelsLast, EncodeInput, Input, Reshape, ToFloat
@@ -209,7 +209,7 @@ def test_indices_become_int64(tmp_path: Path) -> None:
 
 
 def test_raw_integers_can_be_in_the_order_of_the_output() -> None:
-    from bnnc.arm.edges import order
+    from bnnc.edge.converters import order
 
     graph = map_graph(plain_encoder(), lambda core: src.Relu("r", ToFloat("f", ChannelsFirst("first", core))))
     raw = np.arange(SIZE * SIZE * CHANNELS).reshape(1, SIZE, SIZE, CHANNELS)

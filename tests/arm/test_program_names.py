@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnnc.arm.names import c_string, comment, identifier
-from bnnc.arm.numbers import float_literal, initializer
+from bnnc.edge.names import c_string, comment, identifier
+from bnnc.edge.numbers import float_literal, initializer
 
 ODD = [
     "a b",

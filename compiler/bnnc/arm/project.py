@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bnnc.arm import edges
 from bnnc.arm.layout import Layout
-from bnnc.arm.names import c_string, comment, identifier
-from bnnc.arm.numbers import initializer
 from bnnc.arm.toolchain import LDFLAGS, Toolchain
+from bnnc.edge.converters import order
+from bnnc.edge.names import c_string, comment, identifier
+from bnnc.edge.numbers import initializer
+from bnnc.edge.source import edge_source
 from bnnc.ir.elem import Elem
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
@@ -122,6 +123,7 @@ def write_sources(
     (folder / "runtime" / ("bare" if files.is_bare else "")).mkdir(parents=True)
     for file in _runtime(files):
         shutil.copyfile(resource("bnnc.runtime", file), folder / "runtime" / file)
+    (folder / f"{model.name}_edge.c").write_text(edge_source(graph, model.name), encoding="utf-8")
     for file, template, values in _files(graph, model, layout, golden, tools, files):
         (folder / file).write_text(_render(template, {"m": model, **values}), encoding="utf-8")
 
@@ -172,17 +174,10 @@ def _files(
 ) -> list[tuple[str, str, Mapping[str, object]]]:
     """(file, template, values) of everything that is generated."""
     name, n = model.name, len(golden.codes)
-    tables = edges.Tables()
-    edge = {
-        "encoder": edges.encoder(graph, tables),
-        "decoder": edges.decoder(graph, tables),
-        "tables": tables.made,
-        "code": code_expression(model),
-    }
     program = {
         "domain": _domain(model),
         "samples": _samples(graph),
-        "order": edges.order(graph),
+        "order": order(graph),
         "takes_integers": core_input(graph).is_domain,
     }
     samples = {
@@ -193,7 +188,6 @@ def _files(
     return [
         (f"{name}.h", "model.h.j2", {}),
         (f"{name}.c", "model.c.j2", {"layout": layout}),
-        (f"{name}_edge.c", "edge.c.j2", edge),
         (f"{name}_self_test.c", "self_test.c.j2", samples),
         (f"{name}_weights.S", "weights.S.j2", {"digest": hashlib.sha256(layout.weights).hexdigest()}),
         (files.program[0], "image.c.j2" if files.is_bare else "program.c.j2", program),
@@ -215,12 +209,6 @@ def _sample(elem: Elem, shape: tuple[int, ...]) -> str:
     sizes = ", ".join(map(str, shape or (0,)))
     kind = f"{elem.dtype.kind.upper()}{8 * elem.dtype.itemsize}"
     return f"{{BNNC_{kind}, {len(shape)}, {{{sizes}}}}}"
-
-
-def code_expression(model: Model) -> str:
-    """The code that stands `step` cuts up."""
-    scaled = "(int32_t)step" if model.code_step == 1 else f"{model.code_step} * (int32_t)step"
-    return f"{model.code_first} + {scaled}" if model.code_first else scaled
 
 
 def _domain(model: Model) -> str:

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from bnnc.arm.build import toolchain
-from bnnc.arm.names import identifier
 from bnnc.arm.toolchain import Toolchain
+from bnnc.edge.names import identifier
 from bnnc.errors import BnncError
 from bnnc.executors import cache
 from bnnc.executors.compile import compile_network

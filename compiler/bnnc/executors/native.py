@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from bnnc.arm.emulate import Core, InstructionCounter, architecture, load_image
-from bnnc.arm.names import identifier
+from bnnc.edge.names import identifier
 from bnnc.errors import BnncError
 from bnnc.executors.programs import BoardRunner, QemuRunner
 from bnnc.executors.registry import Progress

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bnnc.arm.names import identifier
+from bnnc.edge.names import identifier
 from bnnc.errors import BnncError
 from bnnc.executors.registry import Progress
 from bnnc.ir.graph import Graph

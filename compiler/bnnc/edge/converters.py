@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bnnc.arm.elementwise import Constant, expression
-from bnnc.arm.numbers import initializer
+from bnnc.edge.elementwise import Constant, expression
+from bnnc.edge.numbers import initializer
 from bnnc.ir.edge_ops import Cast, ChannelsFirst, Reshape, ToFloat
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, Op, map_shape, tensor_of

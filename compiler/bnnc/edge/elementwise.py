@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bnnc.arm.numbers import float_literal
+from bnnc.edge.numbers import float_literal
 from bnnc.errors import BnncError
 from bnnc.ir import source_ops as src
 from bnnc.ir.op import Array
