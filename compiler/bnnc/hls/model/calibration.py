@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bnnc.hls.model.resources import NOTHING, Resources
+from bnnc.hls.model.resources import Circuit, Resources
 
 LUT_SCALE = 1.2
 FF_SCALE = 1.2
@@ -14,7 +14,7 @@ SHELL = Resources(lut=5000, ff=7000, bram18=4)
 """Around the units of a project: DMA, interconnect, control registers."""
 
 
-def unit_cost(lut: float, ff: float, memory: Resources = NOTHING, dsp: int = 0) -> Resources:
+def unit_cost(circuit: Circuit) -> Resources:
     """A unit of so much logic, with its memories: these are counted, logic is scaled."""
-    logic = Resources(math.ceil(LUT_SCALE * lut), math.ceil(FF_SCALE * ff), dsp=dsp)
-    return UNIT + logic + memory
+    lut, ff = math.ceil(LUT_SCALE * circuit.lut), math.ceil(FF_SCALE * circuit.ff)
+    return UNIT + Resources(lut, ff, dsp=circuit.dsp) + circuit.memory

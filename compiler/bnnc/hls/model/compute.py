@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bnnc.hls.model import logic
 from bnnc.hls.model.calibration import unit_cost
-from bnnc.hls.model.functions import Function, function_logic, thresholds
+from bnnc.hls.model.functions import Function, function_circuit, thresholds
 from bnnc.hls.model.memory import ram_cost, rom_cost
-from bnnc.hls.model.resources import NOTHING, Resources
+from bnnc.hls.model.resources import NOTHING, Circuit, Resources
 
 
 def mvtu_cost(
@@ -20,7 +20,7 @@ def mvtu_cost(
     steps: int = 1,
     words: int,
     folds: int,
-    storage: str = "bram",
+    storage: str | None = "bram",
     uses: int | None = None,
     function: Function | None = None,
     extra_bits: int = 0,
@@ -34,15 +34,20 @@ def mvtu_cost(
     thresholds (0: sums as they are), or is `function`. extra_bits: more in a word than its elements.
     """
     f = function or thresholds(steps, sum_bits, out_bits)
-    act = function_logic(f, pe, folds)
-    products = pe * simd * logic.dsps(x_bits, w_bits)
     in_bits = simd * x_bits + extra_bits
-    control = logic.counter(words) + logic.counter(folds) + logic.counter(words * folds)
-    lut = pe * (logic.dot(simd, x_bits, w_bits) + 1.5 * sum_bits) + act.lut + control
-    ff = pe * (simd * x_bits / 2 + 3 * sum_bits) + in_bits + 2 * pe * f.y_bits
     vector = ram_cost(words, in_bits) if (uses or folds) > 1 else NOTHING
     weights = rom_cost(words * folds, simd * w_bits, storage, copies=pe)
-    return unit_cost(lut, ff, vector + weights + act.memory, act.dsp + products)
+    elements = elements_circuit(pe, simd, x_bits, w_bits, sum_bits)
+    counters = sum(map(logic.counter, (words, folds, words * folds)))
+    around = Circuit(counters, in_bits + 2 * pe * f.y_bits, vector + weights)
+    return unit_cost(elements + around + function_circuit(f, pe, folds))
+
+
+def elements_circuit(pe: int, simd: int, x_bits: int, w_bits: int, sum_bits: int) -> Circuit:
+    """Products and accumulators of `pe` processing elements."""
+    one = logic.dot(simd, x_bits, w_bits) + logic.accumulator(sum_bits, simd)
+    registers = simd * (x_bits + w_bits) / 2 + 3 * sum_bits
+    return Circuit(pe * one, pe * registers, dsp=pe * simd * logic.dsps(x_bits, w_bits))
 
 
 def sparse_cost(
@@ -59,12 +64,11 @@ def sparse_cost(
     function: Function,
 ) -> Resources:
     """A sparse layer: each element has the vector of `size` elements, and an array of `steps` entries."""
-    act = function_logic(function, pe, folds)
     column_bits = size.bit_length() + 1
-    one = 2 * column_bits + logic.product(x_bits, w_bits) + 1.5 * sum_bits + w_bits
+    one = 2 * column_bits + logic.product(x_bits, w_bits) + logic.accumulator(sum_bits, 1) + w_bits
+    registers = 2 * column_bits + 3 * sum_bits + x_bits + w_bits
     memory = ram_cost(size, x_bits, copies=pe) + rom_cost(steps, gap_bits + code_bits, copies=pe)
-    lengths = rom_cost(folds, steps.bit_length())
-    lut = pe * one + act.lut + logic.counter(steps) + logic.counter(size)
-    ff = pe * (2 * column_bits + 3 * sum_bits + x_bits + w_bits)
-    products = pe * logic.dsps(x_bits, w_bits)
-    return unit_cost(lut, ff, memory + lengths + act.memory, act.dsp + products)
+    memory += rom_cost(folds, steps.bit_length())
+    lut = pe * one + logic.counter(steps) + logic.counter(size)
+    circuit = Circuit(lut, pe * registers, memory, pe * logic.dsps(x_bits, w_bits))
+    return unit_cost(circuit + function_circuit(function, pe, folds))

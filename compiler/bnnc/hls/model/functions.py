@@ -8,7 +8,7 @@ from bnnc.hls.activations import MAX_COMPARED, Activation, reachable_steps
 from bnnc.hls.lanes import signed_bits
 from bnnc.hls.model import logic
 from bnnc.hls.model.memory import is_small, rom_cost
-from bnnc.hls.model.resources import NOTHING, Resources, total
+from bnnc.hls.model.resources import Circuit, Resources, total
 from bnnc.hls.rescale import lines_of
 from bnnc.ir.integer_ops import Table, Threshold
 from bnnc.ir.value_ops import Rescale
@@ -28,15 +28,6 @@ class Function:
     y_bits: int
     steps: int = 0
     constant_bits: int = 0
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Logic, before calibration, and memories."""
-
-    lut: float
-    memory: Resources
-    dsp: int = 0
 
 
 def thresholds(steps: int, x_bits: int, y_bits: int) -> Function:
@@ -64,13 +55,13 @@ def function_of(act: Activation, lo: int, hi: int) -> Function:
             return Function("lines" if len(factors) == 2 else "line", x_bits, y_bits, lines.sum_bits, bits)
 
 
-def function_logic(f: Function, lanes: int, folds: int) -> Cost:
+def function_circuit(f: Function, lanes: int, folds: int) -> Circuit:
     """`lanes` functions at once, each of `folds` channels in turn."""
     match f.kind:
         case "keep":
-            return Cost(0.0, NOTHING)
+            return Circuit(0, 0)
         case "clip":
-            return Cost(lanes * (2 * logic.comparator(f.x_bits) + f.y_bits), NOTHING)
+            return Circuit(lanes * (2 * logic.comparator(f.x_bits) + f.y_bits), 0)
         case "compare":
             return _compare(f, lanes, folds)
         case "search":
@@ -78,26 +69,26 @@ def function_logic(f: Function, lanes: int, folds: int) -> Cost:
         case "table":
             lut = lanes * (1.5 * f.x_bits + logic.comparator(f.x_bits))
             firsts = rom_cost(folds, f.x_bits, copies=lanes)
-            return Cost(lut, firsts + rom_cost(folds * f.steps, f.y_bits, copies=lanes))
+            return Circuit(lut, 0, firsts + rom_cost(folds * f.steps, f.y_bits, copies=lanes))
         case _:
             return _line(f, lanes, folds)
 
 
-def _compare(f: Function, lanes: int, folds: int) -> Cost:
+def _compare(f: Function, lanes: int, folds: int) -> Circuit:
     """Cuts that do not change are part of the comparison: a table for five bits instead of two."""
     one = logic.comparator(f.x_bits) if folds > 1 else (f.x_bits + 4) / 5
     lut = lanes * (f.steps * one + (logic.popcount(f.steps) if f.steps > 1 else 0))
-    return Cost(lut, rom_cost(folds, f.x_bits, copies=lanes * f.steps))
+    return Circuit(lut, 0, rom_cost(folds, f.x_bits, copies=lanes * f.steps))
 
 
-def _search(f: Function, lanes: int, folds: int) -> Cost:
+def _search(f: Function, lanes: int, folds: int) -> Circuit:
     stages = f.steps.bit_length()
     cuts = [rom_cost(folds << stage, f.x_bits, copies=lanes) for stage in range(stages)]
     levels = rom_cost(folds << stages, f.y_bits, copies=lanes)
-    return Cost(lanes * stages * logic.comparator(f.x_bits), total(cuts) + levels)
+    return Circuit(lanes * stages * logic.comparator(f.x_bits), 0, total(cuts) + levels)
 
 
-def _line(f: Function, lanes: int, folds: int) -> Cost:
+def _line(f: Function, lanes: int, folds: int) -> Circuit:
     """A product, an offset, a shift by a constant, two comparisons; bent lines choose their constants."""
     bends = 2 if f.kind == "lines" else 1
     one = logic.comparator(f.x_bits) * (bends - 1) + 1.5 * f.steps
@@ -107,7 +98,7 @@ def _line(f: Function, lanes: int, folds: int) -> Cost:
     arrays = (
         rom_cost(folds, bits, copies=lanes * bends) if is_small(folds, bits) else _packed(f, lanes, folds)
     )
-    return Cost(lanes * one, arrays, lanes * logic.dsps(f.x_bits, f.constant_bits))
+    return Circuit(lanes * one, 0, arrays, lanes * logic.dsps(f.x_bits, f.constant_bits))
 
 
 def _packed(f: Function, lanes: int, folds: int) -> Resources:

@@ -56,6 +56,11 @@ def dsps(x_bits: int, w_bits: int) -> int:
     return -(-wide // (DSP_A - 1)) * -(-narrow // (DSP_B - 1))
 
 
+def accumulator(bits: int, lanes: int) -> float:
+    """Tables of a sum of `bits` bits that starts again, and of lanes - 2 * ones, which is added to it."""
+    return bits + lanes.bit_length()
+
+
 def comparator(bits: int) -> float:
     """Tables that compare two variables: a carry chain takes two bits of both a table."""
     return bits / 2 + 1

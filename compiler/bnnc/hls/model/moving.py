@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bnnc.hls.model import logic
 from bnnc.hls.model.calibration import unit_cost
-from bnnc.hls.model.functions import Function, function_logic
+from bnnc.hls.model.functions import Function, function_circuit
 from bnnc.hls.model.memory import ram_cost, rom_cost
-from bnnc.hls.model.resources import Resources
+from bnnc.hls.model.resources import Circuit, Resources
 
 POSITION_BITS = 9
 POSITIONS = 9  # of a window: rows, columns, taps, groups and words
@@ -14,21 +14,30 @@ POSITIONS = 9  # of a window: rows, columns, taps, groups and words
 
 def window_cost(*, lines: int, words_per_row: int, bits: int, extra_bits: int = 0) -> Resources:
     """A sliding window unit: a ring of `lines` rows of so many words, and its position."""
-    ring = ram_cost(lines * words_per_row, bits)
-    place_bits = (lines * words_per_row).bit_length()
-    lut = POSITIONS * 2 * POSITION_BITS + 4 * place_bits + bits + extra_bits
-    return unit_cost(lut, POSITIONS * POSITION_BITS + 4 * place_bits + 2 * bits, ring)
+    circuit = position_circuit(lines * words_per_row, bits + extra_bits)
+    return unit_cost(circuit + Circuit(0, 0, ram_cost(lines * words_per_row, bits)))
+
+
+def position_circuit(words: int, bits: int) -> Circuit:
+    """Counters of a window, and the place of a word among `words`."""
+    place_bits = words.bit_length()
+    lut = POSITIONS * 2 * POSITION_BITS + 4 * place_bits + bits
+    return Circuit(lut, POSITIONS * POSITION_BITS + 4 * place_bits + 2 * bits)
 
 
 def width_cost(*, narrow_bits: int, ratio: int) -> Resources:
     """A converter between words of narrow_bits and words of `ratio` times as many."""
+    return unit_cost(width_circuit(narrow_bits, ratio))
+
+
+def width_circuit(narrow_bits: int, ratio: int) -> Circuit:
     wide = narrow_bits * ratio
-    return unit_cost(wide / 2 + logic.counter(ratio), wide + narrow_bits)
+    return Circuit(wide / 2 + logic.counter(ratio), wide + narrow_bits)
 
 
 def fork_cost(*, bits: int) -> Resources:
     """Two streams of one."""
-    return unit_cost(2, bits)
+    return unit_cost(Circuit(2, bits))
 
 
 def pool_cost(*, lanes: int, words: int, taps: int, x_bits: int, y_bits: int, sums: bool) -> Resources:
@@ -36,43 +45,44 @@ def pool_cost(*, lanes: int, words: int, taps: int, x_bits: int, y_bits: int, su
     join = y_bits if sums else logic.comparator(x_bits) + x_bits
     held = lanes * words * y_bits
     lut = lanes * (join + y_bits) + logic.multiplexer(words, lanes * y_bits)
-    return unit_cost(lut + logic.counter(words) + logic.counter(taps), held + lanes * (x_bits + y_bits))
+    return unit_cost(
+        Circuit(lut + logic.counter(words) + logic.counter(taps), held + lanes * (x_bits + y_bits))
+    )
 
 
 def map_cost(*, lanes: int, folds: int, function: Function) -> Resources:
     """An activation of every element."""
-    act = function_logic(function, lanes, folds)
-    ff = lanes * (function.x_bits + function.y_bits)
-    return unit_cost(act.lut + logic.counter(folds), ff, act.memory, act.dsp)
+    around = Circuit(logic.counter(folds), lanes * (function.x_bits + function.y_bits))
+    return unit_cost(around + function_circuit(function, lanes, folds))
 
 
 def add_cost(*, lanes: int, folds: int, a_bits: int, b_bits: int, function: Function) -> Resources:
     """Sums of two streams, and their activation."""
-    act = function_logic(function, lanes, folds)
-    lut = lanes * (max(a_bits, b_bits) + 1) + act.lut + logic.counter(folds)
-    ff = lanes * (a_bits + b_bits + function.x_bits + function.y_bits)
-    return unit_cost(lut, ff, act.memory, act.dsp)
+    lut = lanes * (max(a_bits, b_bits) + 1) + logic.counter(folds)
+    around = Circuit(lut, lanes * (a_bits + b_bits + function.x_bits + function.y_bits))
+    return unit_cost(around + function_circuit(function, lanes, folds))
 
 
 def concat_cost(*, lanes: int, words: int, y_bits: int) -> Resources:
     """Words of one stream, then words of another: `words` in all."""
-    return unit_cost(lanes * y_bits + logic.counter(words), lanes * y_bits)
+    return unit_cost(Circuit(lanes * y_bits + logic.counter(words), lanes * y_bits))
 
 
 def gather_cost(*, bits: int, in_words: int, out_words: int) -> Resources:
     """Words of a pixel in another order: two pixels are kept, and the places in a ROM."""
-    places = rom_cost(out_words, (in_words - 1).bit_length())
-    lut = 4 * in_words.bit_length() + logic.counter(max(in_words, out_words)) + 20
-    return unit_cost(lut, 2 * bits, ram_cost(2 * in_words, bits) + places)
+    memory = ram_cost(2 * in_words, bits) + rom_cost(out_words, (in_words - 1).bit_length())
+    lut = 4 * in_words.bit_length() + logic.counter(max(in_words, out_words))
+    return unit_cost(Circuit(lut, 2 * bits, memory))
 
 
 def transpose_cost(*, bits: int, size: int) -> Resources:
     """A matrix of `size` words is kept whole."""
-    return unit_cost(4 * size.bit_length(), 2 * size.bit_length() + bits, ram_cost(size, bits))
+    place_bits = size.bit_length()
+    return unit_cost(Circuit(4 * place_bits, 2 * place_bits + bits, ram_cost(size, bits)))
 
 
 def top_k_cost(*, k: int, x_bits: int, size: int) -> Resources:
     """The k largest of `size`, in registers that shift."""
     place_bits = size.bit_length()
     lut = k * (2 * logic.comparator(x_bits) + x_bits + place_bits) + logic.counter(size)
-    return unit_cost(lut, k * (x_bits + place_bits))
+    return unit_cost(Circuit(lut, k * (x_bits + place_bits)))

@@ -39,3 +39,17 @@ NOTHING = Resources()
 
 def total(parts: Iterable[Resources]) -> Resources:
     return sum(parts, NOTHING)
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A unit before calibration: tables and flip-flops of its logic, DSP slices, and memories as they are."""
+
+    lut: float
+    ff: float
+    memory: Resources = NOTHING
+    dsp: int = 0
+
+    def __add__(self, other: Circuit) -> Circuit:
+        memory = self.memory + other.memory
+        return Circuit(self.lut + other.lut, self.ff + other.ff, memory, self.dsp + other.dsp)
