@@ -7,14 +7,14 @@ import pytest
 from tests.arm.kernel_runner import Case, run_cases, values_of
 
 from bnnc.arm.kernels.isa import isa
-from bnnc.arm.sparse import as_computed
+from bnnc.arm.sparse import as_computed, by_lookup
 from bnnc.ir.elem import I8, elem
 from bnnc.ir.integer_ops import Conv2d, Threshold
 from bnnc.ir.op import one
 from bnnc.ir.packed_ops import Pack
 from bnnc.ir.sparse_ops import SparseDense
 from bnnc.passes.sparsify import sparse_form
-from bnnc.targets import target
+from bnnc.targets import Target, target
 
 
 def case(density: float, inputs: int = 1024, outputs: int = 33, largest: int = 90) -> Case:
@@ -32,28 +32,42 @@ def case(density: float, inputs: int = 1024, outputs: int = 33, largest: int = 9
     return Case((layer, sign, Pack("sign", sign)), rng.integers(-128, 128, (1, 1, inputs)).astype(np.int8))
 
 
+def way(tested: Case, cpu: Target) -> str:
+    """How a processor computes a layer."""
+    stage = as_computed(tested.stage, isa(cpu))
+    assert [type(op) for op in stage.ops[1:]] == [Threshold, Pack]
+    if not isinstance(stage.head, SparseDense):
+        return "dense"
+    return "lookups" if by_lookup(isa(cpu), stage.head) else "entries"
+
+
 @pytest.mark.parametrize(
-    ("cpu", "density", "kind"),
+    ("cpu", "density", "chosen"),
     [
-        ("cortex-a72", 0.01, SparseDense),
-        ("cortex-a72", 0.2, Conv2d),
-        ("cortex-a76", 0.002, SparseDense),
-        ("cortex-a76", 0.05, Conv2d),
+        ("cortex-a72", 0.1, "lookups"),
+        ("cortex-a76", 0.001, "lookups"),
+        ("cortex-a76", 0.1, "lookups"),
+        ("cortex-a76", 0.24, "dense"),
     ],
 )
-def test_the_cheaper_way_is_taken(cpu: str, density: float, kind: type) -> None:
-    stage = as_computed(case(density).stage, isa(target("arm", cpu)))
-    assert isinstance(stage.head, kind)
-    assert [type(op) for op in stage.ops[1:]] == [Threshold, Pack]
+def test_the_cheapest_way_is_taken(cpu: str, density: float, chosen: str) -> None:
+    assert way(case(density), target("arm", cpu)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("cpu", "density", "chosen"),
+    [("x86-64-v4-vpopcntdq", 0.02, "dense"), ("x86-64-v3", 0.02, "entries"), ("x86-64-v3", 0.2, "dense")],
+)
+def test_without_lookups_dense_is_the_other_way(cpu: str, density: float, chosen: str) -> None:
+    assert way(case(density), target("host", cpu)) == chosen
 
 
 def test_weights_of_more_bits_stay_sparse() -> None:
-    stage = as_computed(case(0.2, largest=300).stage, isa(target("arm", "cortex-a76")))
-    assert isinstance(stage.head, SparseDense)
+    assert way(case(0.2, largest=300), target("arm", "cortex-a76")) == "entries"
 
 
-def test_either_way_gives_the_simulators_bits() -> None:
-    cases = [case(density, 200 + 8 * i) for i, density in enumerate((0.004, 0.02, 0.1, 0.24))]
+def test_any_way_gives_the_simulators_bits() -> None:
+    cases = [case(density, 200 + 8 * i) for i, density in enumerate((0.001, 0.02, 0.1, 0.24))]
     for cpu in ("cortex-a72", "cortex-a76"):
         for made, actual in zip(cases, run_cases(cases, target("arm", cpu)), strict=True):
             assert np.array_equal(actual, made.wanted)

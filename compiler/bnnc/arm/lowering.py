@@ -9,6 +9,7 @@ from bnnc.arm.kernels.builder import Built, Kernel, build_kernel
 from bnnc.arm.kernels.grouped_conv import write_grouped_conv
 from bnnc.arm.kernels.integer_conv import write_integer_conv
 from bnnc.arm.kernels.isa import Isa
+from bnnc.arm.kernels.lookup_dense import write_lookup_dense
 from bnnc.arm.kernels.packed_pool import write_packed_pool
 from bnnc.arm.kernels.pixelwise import (
     channels_first,
@@ -26,7 +27,7 @@ from bnnc.arm.kernels.signs import compares_narrow, write_signs
 from bnnc.arm.kernels.sparse_dense import write_sparse_dense
 from bnnc.arm.kernels.top_k import write_top_k
 from bnnc.arm.kernels.wb_conv import plan_of, write_wb_conv
-from bnnc.arm.sparse import as_computed
+from bnnc.arm.sparse import as_computed, by_lookup
 from bnnc.errors import Finding, raise_all
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
@@ -76,6 +77,8 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
             write_integer_conv(kernel, isa, conv, rest)
         case Conv2d() as conv:
             write_grouped_conv(kernel, isa, conv, rest)
+        case SparseDense() as op if lookup := by_lookup(isa, op):
+            write_lookup_dense(kernel, op, rest, lookup)
         case SparseDense() as op:
             write_sparse_dense(kernel, op, rest)
         case MaxPool2d() | SumPool2d() as pool:

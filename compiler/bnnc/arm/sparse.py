@@ -1,4 +1,4 @@
-"""Sparse layers that are cheaper to compute densely."""
+"""How sparse layers are computed: as is cheapest for a processor."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from bnnc.arm.kernels.isa import Isa
+from bnnc.arm.kernels.lookup_dense import LookupPlan, lookup_plan, sparse_weights
 from bnnc.ir.elem import I8
 from bnnc.ir.integer_ops import Conv2d
-from bnnc.ir.op import Array, Op, map_shape, tensor_of
+from bnnc.ir.op import Op, map_shape
 from bnnc.ir.sparse_ops import SparseDense
-from bnnc.passes.sparse_costs import DENSE_PRODUCT, layer_of, sparse_pays
+from bnnc.passes.sparse_costs import layer_of
 from bnnc.schedule.stages import Stage
-from bnnc.storage.sparse import SparseWeights, decode
 
 INT8 = np.iinfo(np.int8)
 
@@ -21,22 +21,26 @@ INT8 = np.iinfo(np.int8)
 def as_computed(stage: Stage, isa: Isa) -> Stage:
     """The stage with its sparse layer as a dense one where products of bytes cost less than its entries."""
     op = stage.head
-    if not isinstance(op, SparseDense) or isa.products not in DENSE_PRODUCT:
+    if not isinstance(op, SparseDense) or by_lookup(isa, op):
         return stage
-    pays, _ = sparse_pays(layer_of(op), isa.products)
+    layer = layer_of(op)
     fits = op.table.min() >= INT8.min and op.table.max() <= INT8.max and op.x.type.elem.bits <= 8
+    pays = min(layer.products(), layer.sums()) < layer.dense(isa.products)
     return stage if pays or not fits else _on(stage, _dense(op))
 
 
+def by_lookup(isa: Isa, op: SparseDense) -> LookupPlan | None:
+    """The plan by lookups where that costs the least."""
+    plan, layer = lookup_plan(isa, op), layer_of(op)
+    if plan is None:
+        return None
+    others = min(layer.products(), layer.sums(), layer.dense(isa.products))
+    return plan if plan.cost < others else None
+
+
 def _dense(op: SparseDense) -> Conv2d:
-    return Conv2d(op.name, op.x, _weights(op), I8, scale=op.scale)  # bytes: not to be stored in fewer bits
-
-
-def _weights(op: SparseDense) -> Array:
-    """int8 (O, H, W, C)."""
-    sparse = SparseWeights(op.rows, op.gaps, op.codes, op.table, op.gap_bits, op.code_bits)
-    flat = decode(sparse, tensor_of(op.x).size)
-    return flat.astype(np.int8).reshape(-1, *map_shape(op.x))
+    weights = sparse_weights(op).astype(np.int8).reshape(-1, *map_shape(op.x))
+    return Conv2d(op.name, op.x, weights, I8, scale=op.scale)  # bytes: not to be stored in fewer bits
 
 
 def _on(stage: Stage, head: Op) -> Stage:

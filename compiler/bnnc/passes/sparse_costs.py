@@ -20,7 +20,12 @@ _NONZERO, _USED, _WEIGHT = (
     18.5,
     8.5,
 )  # by sums: a nonzero, a weight that its row uses, any weight of a row
-DENSE_PRODUCT = {"sdot": 0.082, "smlal": 0.218, "": 0.595}  # by `Isa.products`: a product of 8-bit integers
+DENSE_PRODUCT = {
+    "sdot": 0.082,
+    "smlal": 0.218,
+    "vnni": 0.035,
+    "": 0.595,
+}  # by `Isa.products`: a product of 8-bit integers
 CACHE_BYTES = 1 << 20
 _BYTE = 0.5  # instructions while a byte comes from memory: at 4 GB/s, 1.8 GHz and one instruction a cycle
 
@@ -42,21 +47,22 @@ class SparseLayer:
     def products(self) -> float:
         """A multiplication for every entry."""
         each = _ENTRY if self.entry_bits <= 8 else _WIDE_ENTRY
-        return each * self.entries + _ROW * self.n_out + _memory(self.entries * -(-self.entry_bits // 8))
+        return each * self.entries + _ROW * self.n_out + from_memory(self.entries * -(-self.entry_bits // 8))
 
     def sums(self) -> float:
         """A sum for every weight of every row, which is then multiplied."""
         weights = self.n_out * self.n_weights
         used = min(weights, self.nonzeros)
-        return _NONZERO * self.nonzeros + _USED * used + _WEIGHT * weights + _memory(2 * self.nonzeros)
+        return _NONZERO * self.nonzeros + _USED * used + _WEIGHT * weights + from_memory(2 * self.nonzeros)
 
     def dense(self, products: str) -> float:
         """A product of 8-bit integers for every input and output, zeros included."""
         count = self.n_in * self.n_out
-        return DENSE_PRODUCT[products] * count + _memory(count)
+        return DENSE_PRODUCT[products] * count + from_memory(count)
 
 
-def _memory(n_bytes: int) -> float:
+def from_memory(n_bytes: int) -> float:
+    """What it costs to read so many bytes of weights, if no cache holds them."""
     return _BYTE * n_bytes if n_bytes > CACHE_BYTES else 0.0
 
 
