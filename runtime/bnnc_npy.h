@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#if __has_include("bnnc_file.h")
+#include "bnnc_file.h" /* where files are not those of the C library */
+#endif
+
 #define BNNC_MAX_RANK 8
 
 enum bnnc_type { BNNC_F32, BNNC_F64, BNNC_U8, BNNC_I8, BNNC_U16, BNNC_I16, BNNC_I32, BNNC_I64 };

@@ -123,7 +123,8 @@ def write_sources(
     (folder / "runtime" / ("bare" if files.is_bare else "")).mkdir(parents=True)
     for file in _runtime(files):
         shutil.copyfile(resource("bnnc.runtime", file), folder / "runtime" / file)
-    (folder / f"{model.name}_edge.c").write_text(edge_source(graph, model.name), encoding="utf-8")
+    edge = edge_source(graph, model.name, f"{model.name}.h")
+    (folder / f"{model.name}_edge.c").write_text(edge, encoding="utf-8")
     for file, template, values in _files(graph, model, layout, golden, tools, files):
         (folder / file).write_text(_render(template, {"m": model, **values}), encoding="utf-8")
 

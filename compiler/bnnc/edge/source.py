@@ -10,15 +10,16 @@ from bnnc.ir.parts import core_input
 from bnnc.resources import templates
 
 
-def edge_source(graph: Graph, name: str) -> str:
+def edge_source(graph: Graph, name: str, header: str) -> str:
     """NAME_encode, NAME_decode, .. as C.
 
-    The header NAME.h has the types of their arguments and NAME_INPUT_ELEMENTS, NAME_OUTPUT_ELEMENTS.
+    `header` has the types of their arguments and NAME_INPUT_ELEMENTS, NAME_OUTPUT_ELEMENTS.
     """
     op, tables = core_input(graph), converters.Tables()
     values = {
         "name": name,
         "macro": name.upper(),
+        "header": header,
         "title": comment(graph.name),
         "encoder": converters.encoder(graph, tables),
         "decoder": converters.decoder(graph, tables),

@@ -1,0 +1,256 @@
+"""Emitted drivers on stand-ins for the boards: the same numbers as `bnnc run`, to the last bit."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.arm.test_program_edges import (
+    inputs,
+    map_graph,
+    plain_encoder,
+    random_encoder,
+    random_tail,
+    raw_samples,
+    same_bits,
+)
+from tests.graphs import random_inputs
+from tests.hls.projects import best_of_many_equals, dense_network, write_project
+
+from bnnc.errors import BnncError
+from bnnc.hls import csim
+from bnnc.hls.project.drivers import driver_files
+from bnnc.ir import source_ops as src
+from bnnc.ir.edge_ops import ToFloat
+from bnnc.ir.graph import Graph
+from bnnc.ir.op import Array, tensor_of
+from bnnc.ir.parts import core_input, core_result
+from bnnc.sim import simulator
+from bnnc.sim.edge import decode, decode_integers, encode
+
+VALUES = {
+    "name": "net",
+    "top": "net_top",
+    "version": "0",
+    "macro": "NET",
+    "has_registers": True,
+    "code_type": "uint8_t",
+}
+
+
+def facts(graph: Graph) -> dict[str, Any]:
+    """What the drivers' templates need of the project."""
+    codes, raw = tensor_of(core_input(graph)), tensor_of(core_result(graph))
+    dtype = codes.elem.dtype.name
+    sizes = {"inputs": codes.size, "outputs": raw.size, "out_words": raw.size}
+    return VALUES | sizes | {"in_dtype": dtype, "code_type": f"{dtype}_t"}
+
+
+@pytest.fixture
+def pynq_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Graph], ModuleType]]:
+    """Imports the Python driver of a graph, as a board would."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "transcendental", raising=False)
+
+    def load(graph: Graph) -> ModuleType:
+        for path, text in driver_files(graph, facts(graph)).items():
+            if path.startswith("driver/pynq/"):
+                (tmp_path / Path(path).name).write_text(text)
+        module = ModuleType("net_pynq")
+        exec(compile((tmp_path / "net_pynq.py").read_text(), "net_pynq.py", "exec"), module.__dict__)
+        return module
+
+    yield load
+    sys.modules.pop("transcendental", None)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_python_encodes_as_the_simulator(seed: int, pynq_driver: Callable[[Graph], ModuleType]) -> None:
+    rng = np.random.default_rng(seed)
+    graph = map_graph(random_encoder(rng), lambda core: core)
+    driver = pynq_driver(graph)
+    for x in inputs(rng, core_input(graph)):
+        try:
+            wanted = encode(graph, x[None])
+        except BnncError:
+            with pytest.raises(ValueError):
+                driver.encode(x[None])
+            continue
+        codes = driver.encode(x[None])
+        assert codes.dtype == wanted.dtype and np.array_equal(codes, wanted)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_python_decodes_as_the_simulator(seed: int, pynq_driver: Callable[[Graph], ModuleType]) -> None:
+    rng = np.random.default_rng(seed)
+    graph = map_graph(plain_encoder(), lambda core: random_tail(rng, core))
+    raw = raw_samples(rng, graph)
+    driver = pynq_driver(graph)
+    with np.errstate(all="ignore"):
+        assert same_bits(driver.decode(raw), decode(graph, raw))
+    assert np.array_equal(driver.integers(raw), decode_integers(graph, raw))
+
+
+def test_python_takes_integer_codes(pynq_driver: Callable[[Graph], ModuleType]) -> None:
+    driver = pynq_driver(dense_network((8, 4, 2)))
+    codes = np.arange(8, dtype=np.int64)[None]
+    assert driver.encode(codes).dtype == np.uint8 and np.array_equal(driver.encode(codes), codes)
+    with pytest.raises(ValueError, match="no codes from 0 to 255"):
+        driver.encode(codes - 1)
+    with pytest.raises(ValueError, match="samples \\(9,\\) where \\(8,\\) is needed"):
+        driver.encode(np.zeros((1, 9), np.float32))
+
+
+def test_tail_that_only_bnnc_computes(pynq_driver: Callable[[Graph], ModuleType]) -> None:
+    """It is refused where it is used, and the integers are there."""
+    graph = map_graph(plain_encoder(), lambda core: src.Pow("odd", ToFloat("f", core), np.float32(0.5)))
+    driver = pynq_driver(graph)
+    raw = np.ones((1, *tensor_of(core_result(graph)).shape), np.int32)
+    assert np.array_equal(driver.integers(raw), decode_integers(graph, raw))
+    with pytest.raises(ValueError, match="node 'odd'.*give --raw"):
+        driver.decode(raw)
+    assert not [path for path in driver_files(graph, facts(graph)) if "baremetal" in path]
+
+
+@dataclass
+class Board:
+    """Stands in for PYNQ: the block design's cells, with the simulator in place of the accelerator."""
+
+    graph: Graph
+    written: list[tuple[str, int, int]] = field(default_factory=list)
+    freed: int = 0
+    target: Any = None
+
+    def overlay(self, bitfile: str) -> SimpleNamespace:
+        assert bitfile == "net.bit"
+        channels = SimpleNamespace(
+            recvchannel=SimpleNamespace(transfer=self._receive, wait=lambda: None),
+            sendchannel=SimpleNamespace(transfer=self._send, wait=lambda: None),
+        )
+        return SimpleNamespace(dma=channels, words=self._cell("words"), accelerator=self._cell("accelerator"))
+
+    def allocate(self, shape: tuple[int, ...], dtype: type) -> Array:
+        board = self
+
+        class Buffer(np.ndarray):
+            def freebuffer(self) -> None:
+                board.freed += 1
+
+        return np.zeros(shape, dtype).view(Buffer)
+
+    def _cell(self, name: str) -> SimpleNamespace:
+        def write(offset: int, value: int) -> None:
+            self.written.append((name, offset, value))
+
+        return SimpleNamespace(mmio=SimpleNamespace(write=write))
+
+    def _receive(self, target: Array) -> None:
+        self.target = target
+
+    def _send(self, source: Array) -> None:
+        codes = np.array(source).reshape(len(source), *tensor_of(core_input(self.graph)).shape)
+        assert self.written[-1] == ("words", 0, self.target.size)
+        self.target[:] = simulator.run(self.graph, codes).reshape(self.target.shape)
+
+
+@pytest.mark.parametrize("make", [dense_network, best_of_many_equals])
+@pytest.mark.parametrize("option", [(), ("--raw",)])
+def test_python_runs_files_as_bnnc_does(
+    make: Callable[..., Graph],
+    option: tuple[str, ...],
+    pynq_driver: Callable[[Graph], ModuleType],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph = make((30, 8, 5)) if make is dense_network else make()
+    board = Board(graph)
+    pynq = SimpleNamespace(Overlay=board.overlay, allocate=board.allocate)
+    monkeypatch.setitem(sys.modules, "pynq", pynq)
+    driver = pynq_driver(graph)
+    driver.MAX_SAMPLES = 4
+    x = random_inputs(graph, 11, 1)
+    np.save(tmp_path / "x.npy", x)
+    driver.main("net.bit", tmp_path / "x.npy", tmp_path / "y.npy", *option)
+    raw = simulator.run(graph, encode(graph, x))
+    wanted = decode_integers(graph, raw) if option else decode(graph, raw)
+    y = np.load(tmp_path / "y.npy")
+    assert y.dtype == wanted.dtype and np.array_equal(y, wanted)
+    assert board.written[0] == ("accelerator", 0, 0x81)
+    assert board.freed == 6, "every buffer is given back"
+
+
+BOARD = Path(__file__).parent / "board"
+
+
+def built(graph: Graph, project: Path, *flags: str) -> Path:
+    """The bare-metal program of a project, with stand-ins and the project's own C++."""
+    write_project(graph, project)
+    lanes = re.search(r"net_out_lanes = (\d+)", (project / "src" / "net.h").read_text())
+    values = facts(graph) | ({"out_words": facts(graph)["outputs"] // int(lanes[1])} if lanes else {})
+    for path, text in driver_files(graph, values).items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text)
+    driver, objects = project / "driver" / "baremetal", project / "objects"
+    objects.mkdir()
+    strict = ["-Wall", "-Wextra", "-Werror", "-O1", f"-I{BOARD}", *flags]
+    for source in driver.glob("*.c"):
+        c = ["-x", "c", "-std=c11", "-ffp-contract=off", *strict, f"-I{driver}"]
+        compiled(*c, "-c", str(source), "-o", str(objects / f"{source.stem}.o"))
+    cpp = [*csim.FLAGS, *strict, f"-I{project / 'src'}", "-isystem", str(csim.vendor_headers())]
+    sources = map(str, [BOARD / "board.cpp", project / "src" / "net.cpp", *objects.glob("*.o")])
+    compiled(*cpp, "-DHAS_REGISTERS=1", *sources, "-lm", "-o", str(project / "program"))
+    return project / "program"
+
+
+def compiled(*arguments: str) -> None:
+    done = subprocess.run([*csim.compiler(), *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def ran(program: Path, x: Array) -> subprocess.CompletedProcess[str]:
+    """The program with x.npy on its card."""
+    np.save(program.parent / "x.npy", x)
+    return subprocess.run([program], cwd=program.parent, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.usefixtures("cpp")
+@pytest.mark.parametrize("make", [dense_network, best_of_many_equals])
+def test_c_runs_files_as_bnnc_does(make: Callable[..., Graph], tmp_path: Path) -> None:
+    graph = make((30, 8, 5)) if make is dense_network else make()
+    program = built(graph, tmp_path)
+    x = random_inputs(graph, 67, 1)
+    codes = encode(graph, x)
+    wanted = decode(graph, simulator.run(graph, codes))
+    for samples in (x, x.astype(np.float64), codes):
+        done = ran(program, samples)
+        assert (done.returncode, done.stdout) == (0, "net: y.npy is written\n")
+        y = np.load(tmp_path / "y.npy")
+        assert y.dtype == wanted.dtype and np.array_equal(y, wanted)
+
+
+@pytest.mark.usefixtures("cpp")
+def test_c_refuses_what_has_no_code(tmp_path: Path) -> None:
+    graph = dense_network((8, 4, 2))
+    program = built(graph, tmp_path, "-DSDT")
+    x = random_inputs(graph, 3, 1)
+    assert ran(program, x).returncode == 0
+    wrong = {
+        "another shape than (N, 8)": x[:, :7],
+        "a number that has no code": x + 1000,
+        "float32, float64 or uint8 is needed": encode(graph, x).astype(np.int32),
+    }
+    for message, samples in wrong.items():
+        done = ran(program, samples)
+        assert done.returncode == 1 and message in done.stdout
+    (tmp_path / "x.npy").unlink()
+    assert (
+        "there is no x.npy" in subprocess.run([program], cwd=tmp_path, capture_output=True, text=True).stdout
+    )
