@@ -6,11 +6,11 @@ import math
 
 from bnnc.hls.model.resources import Circuit, Resources
 
-LUT_SCALE = 1.2
-FF_SCALE = 1.2
-UNIT = Resources(lut=100, ff=150)
+LUT_SCALE = 1.18
+FF_SCALE = 1.59
+UNIT = Resources(lut=220, ff=89)
 """A unit's control: start, stop, stalls and the counters of its loop."""
-SHELL = Resources(lut=5000, ff=7000, bram18=4)
+SHELL = Resources(lut=1351, ff=6577, bram18=6)
 """Around the units of a project: DMA, interconnect, control registers."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-PER_BIT = 1.5
-"""Tables for each bit of a XNOR or AND with its popcount. `benchmarks/hls_resources.py` counts them."""
 DSP_BITS = 10
 """Factors that both have so many bits are multiplied by DSP slices, others by tables.
 
@@ -12,13 +10,22 @@ An FPGA has some 240 tables for each slice, which multiply 15 by 15 bits.
 DSP_A, DSP_B = 25, 18
 
 
-def popcount(n: int) -> float:
-    """Tables that count the ones among n products of two bits."""
-    return PER_BIT * n
+def full_adders(n: int) -> float:
+    """Tables that count them with full adders that are written out, whose tables have both results."""
+    third = -(-n // 3)
+    return 2.0 * third + 2 * _full_adders(third) + third.bit_length() + 1 if n > 3 else 2.0
+
+
+def _full_adders(n: int) -> float:
+    """Of plain bits."""
+    if n <= 3:
+        return 1.0 if n > 1 else 0.0
+    third = -(-n // 3)
+    return third + 2 * _full_adders(third) + third.bit_length() + 1
 
 
 def adder_tree(n: int, bits: int) -> float:
-    """Tables that add n numbers of `bits` bits, in pairs: a bit of an adder is a table."""
+    """Tables that add n numbers of `bits` bits, in pairs: a table for each bit of a sum."""
     tables = 0
     while n > 1:
         tables += n // 2 * (bits + 1)
@@ -26,25 +33,34 @@ def adder_tree(n: int, bits: int) -> float:
     return tables
 
 
-def product(x_bits: int, w_bits: int) -> float:
-    """Tables of one product: a sign, a gate, a table of up to six inputs, or rows of adders."""
-    if min(x_bits, w_bits) == 1:
-        return max(x_bits, w_bits)
-    if x_bits + w_bits <= 6:
-        return (x_bits + w_bits) / (2 if x_bits + w_bits <= 5 else 1)
-    return x_bits * w_bits
-
-
 def dot(lanes: int, x_bits: int, w_bits: int) -> float:
-    """Tables of a sum of products; those of two bits are counted, others added up."""
-    if x_bits == w_bits == 1:
-        return popcount(lanes)
-    bits = max(x_bits, w_bits) if min(x_bits, w_bits) == 1 else x_bits + w_bits
-    products = 0.0 if in_dsp(x_bits, w_bits) else lanes * product(x_bits, w_bits)
-    return products + adder_tree(lanes, bits)
+    """Tables of a sum of products that are added in pairs, as HLS tools do.
+
+    A pair of products of up to three bits has six inputs: tables make its sum at once, two bits of it where
+    they share up to five inputs. Products of two bits are XNOR or AND, so that this counts ones.
+    """
+    inputs = x_bits + w_bits
+    pairs, single = divmod(lanes, 2)
+    if inputs == 2:
+        return pairs + single / 2 + adder_tree(pairs + single, 2)
+    if inputs == 3:
+        return 4 * pairs + 1.5 * single + adder_tree(pairs + single, 4)
+    bits = inputs if w_bits > 1 and x_bits > 1 else max(x_bits, w_bits) + 1
+    return lanes * product(x_bits, w_bits) + adder_tree(lanes, bits)
+
+
+def product(x_bits: int, w_bits: int) -> float:
+    """Tables of one product: a sign or a gate, a table for up to six inputs, or rows of adders."""
+    inputs = x_bits + w_bits
+    if in_dsp(x_bits, w_bits):
+        return 0.0
+    if inputs <= 6:
+        return inputs / 2 if inputs <= 5 else inputs
+    return inputs if min(x_bits, w_bits) == 1 else 1.4 * x_bits * w_bits
 
 
 def in_dsp(x_bits: int, w_bits: int) -> bool:
+    """Whether a product takes DSP slices."""
     return min(x_bits, w_bits) >= DSP_BITS
 
 
