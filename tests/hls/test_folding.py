@@ -9,9 +9,11 @@ from tests.hls.branches import grouped_network
 from tests.hls.projects import convolutional_network, dense_network, every_engine
 
 from bnnc.errors import BnncError
-from bnnc.hls.folding import Fold, Foldable, MatrixSize, default_folding
+from bnnc.hls.choices import Laned
+from bnnc.hls.folding import Fold, Foldable, MatrixSize
 from bnnc.hls.lower import foldables, lower
 from bnnc.hls.names import Names
+from bnnc.hls.settings import default_settings
 
 
 def matrix(outputs: int, inputs: int, vectors: int = 1, **bits: int) -> Foldable:
@@ -40,13 +42,14 @@ def test_words_hold_one_group_or_several_whole_ones() -> None:
 
 def test_default_is_the_smallest_that_keeps_up() -> None:
     slow, fast = replace(matrix(64, 512, 100), name="slow"), replace(matrix(64, 512), name="fast")
-    folds = default_folding([slow, fast], 1)
+    folds = default_settings([slow, fast]).folds
     assert folds == {"slow": Fold(16, 64), "fast": Fold(1, 16)}
     assert fast.cycles[Fold(1, 8)] > slow.cycles[folds["slow"]] > fast.cycles[Fold(1, 16)]
 
 
 def test_no_faster_than_the_input_arrives() -> None:
-    assert default_folding([matrix(8, 8)], 64) == {"m": Fold(1, 1)}
+    port = Laned("input", "input", {1: 64})
+    assert default_settings([port, matrix(8, 8)]).folds == {"m": Fold(1, 1)}
 
 
 @pytest.mark.parametrize("graph", [dense_network((196, 64, 48, 10)), convolutional_network(), every_engine()])

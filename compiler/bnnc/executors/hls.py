@@ -63,6 +63,8 @@ class HlsExecutor:
         if bench is None:
             raise BnncError.at(str(self._project), "there is no HLS project in it", "compile it again")
         name = bench.name.removesuffix("_tb.cpp")
-        code_type = f"{core_input(self._graph).elem.dtype.name}_t"
+        dtype = core_input(self._graph).elem.dtype
         template = templates("hls").get_template("driver.cpp.j2")
-        return template.render(name=name, top=f"{name}_top", code_type=code_type, out_bits=32)
+        return template.render(
+            name=name, top=f"{name}_top", code_type=f"{dtype.name}_t", code_bits=8 * dtype.itemsize
+        )

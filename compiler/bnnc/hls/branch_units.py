@@ -6,7 +6,7 @@ import numpy as np
 
 from bnnc.hls.activations import activation_text
 from bnnc.hls.cpp import amount, struct
-from bnnc.hls.lanes import Wire, divisors, lane_for, signed_bits
+from bnnc.hls.lanes import Wire, lane_for, signed_bits
 from bnnc.hls.layers import AddLayer, ConcatLayer
 from bnnc.hls.model.trace import READ, READ_SECOND, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
@@ -121,14 +121,8 @@ def gather_trace(pixels: int, in_words: int, out_words: int) -> Trace:
     return Trace(flags.ravel(), 1, latency=3)
 
 
-def lanes_together(op: GatherChannels, lanes: int) -> int:
-    """The most lanes that divide `lanes` and whose channels, from a multiple of them on, stay together."""
-    channels = op.x.type.shape[-1]
-    fitting = [n for n in divisors(lanes) if channels % n == 0 and _moves_together(op.index, n)]
-    return fitting[-1]
-
-
-def _moves_together(index: Array, lanes: int) -> bool:
+def moves_together(index: Array, lanes: int) -> bool:
+    """Whether so many channels, from a multiple of that number on, stay together."""
     if len(index) % lanes:
         return False
     words = index.reshape(-1, lanes)

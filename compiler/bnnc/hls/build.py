@@ -12,9 +12,9 @@ from jinja2 import Environment
 import bnnc
 from bnnc.errors import BnncError
 from bnnc.hls.coded import StoredMatrix, compressed
-from bnnc.hls.folding import Choice
 from bnnc.hls.lower import Accelerator, lower
 from bnnc.hls.names import Names, identifier
+from bnnc.hls.settings import Choice
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.parts import core_input, core_result
@@ -22,7 +22,6 @@ from bnnc.resources import templates
 
 DEFAULT_PART = "xc7z020clg400-1"
 DEFAULT_CLOCK_MHZ = 100.0
-OUT_BITS = 32
 ALWAYS = ("tools", "values")
 NEEDED_BY = {"mvtu": ("dot",)}
 
@@ -71,6 +70,7 @@ def _check_part(part: str, clock_mhz: float) -> None:
 def _values(graph: Graph, acc: Accelerator, project: str, part: str, clock_mhz: float) -> dict[str, Any]:
     """Everything that the templates name."""
     encoder, result = core_input(graph), core_result(graph)
+    ports = {"in": acc.input, "out": acc.units[-1].wire}
     slowest = max(unit.cycles for unit in acc.units)
     return {
         "name": project,
@@ -83,8 +83,10 @@ def _values(graph: Graph, acc: Accelerator, project: str, part: str, clock_mhz: 
         "layers": len(acc.layers),
         "inputs": tensor_of(encoder).size,
         "outputs": tensor_of(result).size,
-        "in_bits": acc.input.bits,
-        "out_bits": OUT_BITS,
+        **{f"{port}_bits": wire.bits for port, wire in ports.items()},
+        **{f"{port}_lanes": wire.lanes for port, wire in ports.items()},
+        **{f"{port}_words": wire.words for port, wire in ports.items()},
+        "code_bits": acc.input.lane.bits,
         "in_type": str(encoder.elem),
         "in_dtype": encoder.elem.dtype.name,
         "out_type": str(result.type.elem),
@@ -147,6 +149,6 @@ def _shape(shape: tuple[int, ...]) -> str:
 def _entry(acc: Accelerator, values: dict[str, Any]) -> dict[str, Any]:
     keys = ("name", "top", "part", "clock_mhz", "inputs", "outputs", "in_bits", "out_bits", "slowest")
     units = [{"name": unit.name, "what": unit.comment, "cycles": unit.cycles} for unit in acc.units]
-    folding = {layer: asdict(fold) for layer, fold in sorted(acc.folds.items())}
+    folding = dict(sorted(acc.settings.entries.items()))
     entry = {**{key: values[key] for key in keys}, "units": units, "folding": folding}
     return entry | {"fifos": [asdict(fifo) for fifo in acc.fifos]}

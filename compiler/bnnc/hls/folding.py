@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.hls.lanes import MAX_WEIGHT_BITS, MAX_WORD_BITS, divisors
-
-MAX_PE = 16
-Choice = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, order=True)
@@ -77,59 +73,3 @@ class MatrixSize:
         weight_bits = min(fold.simd, self.depth) * self.w_bits
         fits_in = fold.simd == 1 or (weight_bits <= MAX_WEIGHT_BITS and in_bits <= MAX_WORD_BITS)
         return fits_in and (fold.pe == 1 or fold.pe * self.y_bits <= MAX_WORD_BITS)
-
-
-def default_folding(layers: list[Foldable], floor_cycles: int) -> dict[str, Fold]:
-    """The smallest folding with which no matrix is slower than the slowest one at MAX_PE has to be.
-
-    `floor_cycles` are those of the slowest other unit: a matrix need not be faster than that.
-    """
-    fastest = [min(n for fold, n in layer.cycles.items() if fold.pe <= MAX_PE) for layer in layers]
-    target = max([floor_cycles, *fastest])
-    return {layer.name: _cheapest(layer, target) for layer in layers}
-
-
-def chosen_folding(layers: list[Foldable], chosen: Choice, default: Mapping[str, Fold]) -> dict[str, Fold]:
-    """The default, but for layers that `chosen` names, by their name in the model or in the sources."""
-    known = {layer.name for layer in layers} | {layer.node for layer in layers}
-    findings = [
-        Finding(f"folding of {name!r}", "there is no such layer", f"there are {', '.join(sorted(known))}")
-        for name in chosen
-        if name not in known
-    ]
-    folds = dict(default)
-    for layer in layers:
-        wanted = chosen.get(layer.name, chosen.get(layer.node))
-        if wanted is not None:
-            try:
-                folds[layer.name] = _checked(layer, wanted, default[layer.name])
-            except BnncError as error:
-                findings += error.findings
-    raise_all(findings)
-    return folds
-
-
-def _cheapest(layer: Foldable, target: int) -> Fold:
-    """Fewest products at once, then fewest elements: a wide word costs less than a second accumulator."""
-    reaching = [fold for fold, cycles in layer.cycles.items() if cycles <= target]
-    return min(reaching, key=lambda fold: (fold.pe * fold.simd, fold.pe))
-
-
-def _checked(layer: Foldable, wanted: Mapping[str, int], default: Fold) -> Fold:
-    where = f"folding of {layer.node!r}"
-    if unknown := sorted(set(wanted) - {"pe", "simd"}):
-        raise BnncError.at(where, f"unknown key {unknown[0]!r}", "give pe and simd")
-    fold = Fold(wanted.get("pe", default.pe), wanted.get("simd", default.simd))
-    choices = {"pe": (fold.pe, layer.pe_choices()), "simd": (fold.simd, layer.simd_choices())}
-    raise_all(
-        [
-            Finding(where, f"{key} {value!r} is not possible", f"one of {', '.join(map(str, possible))} is")
-            for key, (value, possible) in choices.items()
-            if value not in possible
-        ]
-    )
-    if fold not in layer.cycles:
-        fitting = [other for other in sorted(layer.cycles) if other.pe == fold.pe or other.simd == fold.simd]
-        what = f"{fold} is not possible: a word holds one group or whole groups, with all of their outputs"
-        raise BnncError.at(where, what, f"one of {', '.join(map(str, fitting))} is")
-    return fold

@@ -42,6 +42,7 @@ class MapLayer:
     """An activation of every element; a pixel has `channels` of them."""
 
     name: str
+    node: str
     act: Activation
     channels: int
     what: str
@@ -52,6 +53,7 @@ class AddLayer:
     """Sums of two maps, which lie in lo..hi, and what becomes of them."""
 
     name: str
+    node: str
     act: Activation
     channels: int
     lo: int
@@ -63,6 +65,7 @@ class ConcatLayer:
     """Two maps of `pixels` pixels of so many channels, pixel by pixel."""
 
     name: str
+    node: str
     channels: tuple[int, int]
     pixels: int
 
@@ -78,6 +81,7 @@ class TransposeLayer:
     """A matrix that is to be read column by column."""
 
     name: str
+    node: str
     rows: int
     columns: int
 
@@ -106,12 +110,18 @@ class Plan:
     """Layers in an order in which each comes behind those that it reads.
 
     Value 0 is the input, value i + 1 the result of layer i. reads[i] are the numbers of the values that
-    layer i reads; the last layer's value is the result.
+    layer i reads; the last layer's value is the result. wires[i] is the stream of value i, of one lane.
+    `port` is the name of the input port, and of the layer behind it that only turns its codes into others.
     """
 
-    input: Wire
+    port: str
+    wires: tuple[Wire, ...]
     layers: tuple[Layer, ...]
     reads: tuple[tuple[int, ...], ...]
+
+    @property
+    def input(self) -> Wire:
+        return self.wires[0]
 
     def readers(self, value: int) -> int:
         """How often layers read a value."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
-from bnnc.hls.lanes import Wire
+from bnnc.hls.lanes import MAX_WORD_BITS, Wire
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps, write_at
 from bnnc.hls.names import Names
 from bnnc.hls.pace import Pace
@@ -93,14 +94,12 @@ class Branch:
 
     def to_lanes(self, lanes: int, layer: str) -> None:
         """Put width converters in front of `layer` so that words have so many lanes."""
-        common = math.gcd(self.wire.lanes, lanes)
-        if self.wire.lanes > common:
-            self.add(self._converter("narrow", self.wire.lanes // common, common, layer))
-        if lanes > common:
-            self.add(self._converter("widen", lanes // common, lanes, layer))
+        for step in conversion(self.wire, lanes):
+            self.add(self._converter(step, layer))
 
-    def _converter(self, kind: str, ratio: int, lanes: int, layer: str) -> Unit:
+    def _converter(self, lanes: int, layer: str) -> Unit:
         old = self.wire
+        kind, ratio = ("widen", lanes // old.lanes) if lanes > old.lanes else ("narrow", old.lanes // lanes)
         new = Wire(old.lane, lanes, old.size, old.lo, old.hi)
         narrow, wide = sorted((old, new), key=lambda wire: wire.lanes)
         bits = old.lane.bits
@@ -116,6 +115,19 @@ class Branch:
             pace=Pace.blocks(wide.words),
             trace=width_trace(kind, ratio, wide.words),
         )
+
+
+def conversion(wire: Wire, lanes: int) -> list[int]:
+    """The lanes behind each of the width converters that make words of so many lanes.
+
+    By way of wider words, where these are not too wide: that way takes no more cycles than the stream has
+    words before or behind it.
+    """
+    between = math.lcm(wire.lanes, lanes)
+    if between * wire.lane.bits > MAX_WORD_BITS:
+        between = math.gcd(wire.lanes, lanes)
+    steps = [wire.lanes, between, lanes]
+    return [new for old, new in pairwise(steps) if new != old]
 
 
 def width_trace(kind: str, ratio: int, wide_words: int) -> Trace:

@@ -34,6 +34,7 @@ from bnnc.ir.sparse_ops import SparseDense
 from bnnc.ir.value_ops import AddMaps, ConcatChannels, GatherChannels, Rescale
 
 RAW = Lane("Signed", 32)
+INPUT, OUTPUT = "input", "output"  # the layers beside the ports
 Summing = XnorConv2d | BitConv2d | Conv2d | SparseDense | AddMaps
 Function = Threshold | Table | Rescale
 Fused = Function | Narrow | None
@@ -46,12 +47,12 @@ def plan_layers(core: Sequence[Op], names: Names) -> Plan:
     """
     encoder = core[0]
     assert isinstance(encoder, EncodeInput)
-    plan = _Planner(names, [_input_wire(encoder)])
+    plan = _Planner(names, names.take(INPUT), [_input_wire(encoder)])
     plan.encode(encoder)
     for op, fused in _with_activations(core[1:]):
         plan.add(op, fused)
     plan.decode(core[-1])
-    return Plan(plan.wires[0], tuple(plan.layers), tuple(plan.reads))
+    return Plan(plan.port, tuple(plan.wires), tuple(plan.layers), tuple(plan.reads))
 
 
 def _input_wire(encoder: EncodeInput) -> Wire:
@@ -81,6 +82,7 @@ class _Planner:
     """The layers so far and the streams of all values; how many lanes they have is open yet."""
 
     names: Names
+    port: str
     wires: list[Wire]
     layers: list[Layer] = field(default_factory=list)
     reads: list[tuple[int, ...]] = field(default_factory=list)
@@ -92,7 +94,8 @@ class _Planner:
         self.values[encoder] = 0
         if lane != wire.lane:
             act = Activation(None, lane, wire.lo, wire.hi)
-            self.values[encoder] = self._map("input", act, 0, 1, "codes of the input")
+            layer = MapLayer(self.port, INPUT, act, wire.size, "codes of the input")
+            self.values[encoder] = self._append(layer, (0,), _behind(act, wire.size))
 
     def decode(self, result: Op) -> None:
         """Whatever comes out as 32-bit integers."""
@@ -100,7 +103,7 @@ class _Planner:
         wire = self.wires[value]
         if not self.layers or wire.lane != RAW:
             act = Activation(None, RAW, wire.lo, wire.hi)
-            self._map("output", act, value, 1, "32-bit integers of the output")
+            self._map(OUTPUT, act, value, wire.size, "32-bit integers of the output")
 
     def add(self, op: Op, fused: Fused) -> None:
         made = self._made(op, fused, tuple(self.values[operand] for operand in op.operands))
@@ -123,7 +126,7 @@ class _Planner:
                 return self._sum(op, fused, x)
             case ConcatChannels():
                 height, width, channels = map_shape(op.a)
-                layer = ConcatLayer(self._name(op), (channels, map_shape(op.b)[2]), height * width)
+                layer = ConcatLayer(self._name(op), op.name, (channels, map_shape(op.b)[2]), height * width)
                 return self._append(layer, x, joined_wire(wire, self.wires[x[1]]))
             case Threshold() | Table() | Rescale():
                 return self._function(op, x[0])
@@ -160,14 +163,14 @@ class _Planner:
         a, b = (self.wires[value] for value in x)
         held = narrowing(op.elem, a.lo + b.lo, a.hi + b.hi)
         act = held if fused is None else _activation(fused, held.lo, held.hi)
-        layer = AddLayer(self._name(op), act, op.type.shape[-1], held.lo, held.hi)
+        layer = AddLayer(self._name(op), op.name, act, op.type.shape[-1], held.lo, held.hi)
         return self._append(layer, x, _behind(act, a.size))
 
     def _function(self, op: Function, x: int) -> int:
         wire = self.wires[x]
         act = activation_of(op, wire.lo, wire.hi)
         what = {Table: "table", Threshold: "thresholds", Rescale: "rescaling"}[type(op)]
-        return self._map(identifier(op.name), act, x, op.type.shape[-1], what)
+        return self._map(op.name, act, x, op.type.shape[-1], what)
 
     def _narrow(self, op: Narrow, x: int) -> int:
         """Codes of fewer bits, where the stream has not those that it needs already."""
@@ -175,7 +178,7 @@ class _Planner:
         act = narrowing(op.elem, wire.lo, wire.hi)
         if act.lane == wire.lane:
             return x
-        return self._map(identifier(op.name), act, x, op.type.shape[-1], f"codes of {act.lane.bits} bits")
+        return self._map(op.name, act, x, op.type.shape[-1], f"codes of {act.lane.bits} bits")
 
     def _reorder(self, op: ChannelsLast | ChannelsFirst, x: int) -> int:
         wire = self.wires[x]
@@ -184,10 +187,10 @@ class _Planner:
         rows, columns = (channels, pixels) if isinstance(op, ChannelsLast) else (pixels, channels)
         if 1 in (rows, columns):
             return x
-        return self._append(TransposeLayer(self._name(op), rows, columns), (x,), wire)
+        return self._append(TransposeLayer(self._name(op), op.name, rows, columns), (x,), wire)
 
-    def _map(self, name: str, act: Activation, x: int, channels: int, what: str) -> int:
-        layer = MapLayer(self.names.take(name), act, channels, what)
+    def _map(self, node: str, act: Activation, x: int, channels: int, what: str) -> int:
+        layer = MapLayer(self.names.take(identifier(node)), node, act, channels, what)
         return self._append(layer, (x,), _behind(act, self.wires[x].size))
 
     def _append(self, layer: Layer, reads: tuple[int, ...], wire: Wire) -> int:

@@ -12,6 +12,7 @@ from bnnc.hls.lanes import Wire, lane_for, signed_bits
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
 from bnnc.hls.units import Unit
+from bnnc.hls.window import Window, needs_window
 from bnnc.ir.elem import I32
 from bnnc.ir.integer_ops import MaxPool2d, SumPool2d, TopK
 from bnnc.ir.op import map_shape
@@ -27,6 +28,22 @@ def pooled_wire(op: Pool, wire: Wire) -> Wire:
     taps = op.kernel[0] * op.kernel[1]
     lo, hi = max(I32.lo, min(0, wire.lo * taps)), min(I32.hi, max(0, wire.hi * taps))
     return Wire(lane_for(lo, hi), wire.lanes, math.prod(op.type.shape), lo, hi)
+
+
+def pool_window(op: Pool, lanes: int) -> Window | None:
+    """What lies in front of pooling; None where taps arrive in the order that it reads them."""
+    (height, width, channels), (out_height, out_width, _) = map_shape(op.x), map_shape(op)
+    if not needs_window((height, width), op.kernel, op.strides, op.pads):
+        return None
+    shapes = (height, width), (out_height, out_width)
+    return Window(*shapes, op.kernel, op.strides, (1, 1), op.pads, channels // lanes)
+
+
+def pool_cycles(op: Pool, lanes: int) -> int:
+    """Of the slower of both units."""
+    height, width, channels = map_shape(op)
+    taps, window = op.kernel[0] * op.kernel[1], pool_window(op, lanes)
+    return max(height * width * taps * (channels // lanes), window.steps if window else 0)
 
 
 def pool_unit(op: Pool, x: Wire, name: str, in_bits: int) -> Unit:
