@@ -18,6 +18,14 @@ def window_cost(*, lines: int, words_per_row: int, bits: int, extra_bits: int = 
     return unit_cost(circuit + Circuit(0, 0, ram_cost(lines * words_per_row, bits)))
 
 
+def wide_window_cost(*, lines: int, columns: int, bits: int, taps: int, parts: int) -> Resources:
+    """A sliding window unit whose taps are registers; `parts` words of `taps` taps are a window."""
+    place_bits = columns.bit_length()
+    lut = POSITIONS * POSITION_BITS + 2 * place_bits + logic.multiplexer(parts, taps * bits)
+    registers = taps * parts * bits + taps * bits + POSITIONS * POSITION_BITS
+    return unit_cost(Circuit(lut, registers, ram_cost(columns, bits, copies=lines)))
+
+
 def position_circuit(words: int, bits: int) -> Circuit:
     """Counters of a window, and the place of a word among `words`."""
     place_bits = words.bit_length()
