@@ -8,6 +8,8 @@ from bnnc.hls.activations import activation_text
 from bnnc.hls.cpp import amount, struct
 from bnnc.hls.lanes import Wire, lane_for, signed_bits
 from bnnc.hls.layers import AddLayer, ConcatLayer
+from bnnc.hls.model.functions import function_of
+from bnnc.hls.model.moving import add_cost, concat_cost, gather_cost
 from bnnc.hls.model.trace import READ, READ_SECOND, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, rom
@@ -41,6 +43,13 @@ def add_unit(layer: AddLayer, a: Wire, b: Wire, name: str) -> Unit:
         cycles=a.words,
         pace=Pace.blocks(a.words),
         trace=Trace(steps(READ | READ_SECOND | WRITE), a.words, latency=4),
+        resources=add_cost(
+            lanes=a.lanes,
+            folds=layer.channels // a.lanes,
+            a_bits=a.lane.bits,
+            b_bits=b.lane.bits,
+            function=function_of(layer.act, layer.lo, layer.hi),
+        ),
         parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{out.struct}",
         rom=out.arrays,
     )
@@ -75,6 +84,7 @@ def concat_unit(layer: ConcatLayer, a: Wire, b: Wire, name: str) -> Unit:
         cycles=y.words,
         pace=Pace.blocks(pixels, spread=2),
         trace=concat_trace(pixels, channels[0] // a.lanes, channels[1] // a.lanes),
+        resources=concat_cost(lanes=a.lanes, words=sum(channels) // a.lanes, y_bits=y.lane.bits),
         parameters=struct(f"{name}_shape", "\n".join(fields)),
     )
 
@@ -108,6 +118,7 @@ def gather_unit(op: GatherChannels, x: Wire, name: str) -> Unit:
         cycles=(pixels + 1) * length,
         pace=Pace.blocks(pixels, spread=2),
         trace=gather_trace(pixels, in_words, len(places)),
+        resources=gather_cost(bits=x.bits, in_words=in_words, out_words=len(places)),
         parameters=struct(f"{name}_shape", "\n".join(fields), place.function),
         rom=place.arrays,
     )

@@ -9,6 +9,8 @@ import numpy as np
 from bnnc.hls.activations import Activation, activation_text
 from bnnc.hls.cpp import amount, counts, struct
 from bnnc.hls.lanes import Wire, lane_for, signed_bits
+from bnnc.hls.model.functions import function_of
+from bnnc.hls.model.moving import map_cost, pool_cost, top_k_cost, transpose_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
 from bnnc.hls.units import Unit
@@ -77,6 +79,14 @@ def pool_unit(op: Pool, x: Wire, name: str, in_bits: int) -> Unit:
         cycles=height * width * taps * words,
         pace=Pace.blocks(height * width),
         trace=pool_trace(height * width, taps, words),
+        resources=pool_cost(
+            lanes=x.lanes,
+            words=words,
+            taps=taps,
+            x_bits=x.lane.bits,
+            y_bits=y.lane.bits,
+            sums=isinstance(op, SumPool2d),
+        ),
         parameters=struct(f"{name}_shape", "\n".join(fields), counts(x.bits if has_valid else None)),
     )
 
@@ -107,6 +117,9 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
         cycles=wire.words,
         pace=Pace.blocks(wire.words),
         trace=Trace(steps(READ | WRITE), wire.words, latency=4),
+        resources=map_cost(
+            lanes=wire.lanes, folds=channels // wire.lanes, function=function_of(act, wire.lo, wire.hi)
+        ),
         parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{text.struct}",
         rom=text.arrays,
     )
@@ -125,6 +138,7 @@ def transpose_unit(wire: Wire, name: str, rows: int, columns: int) -> Unit:
         cycles=2 * wire.size,
         pace=Pace.blocks(1),
         trace=first_all(wire.words, wire.words),
+        resources=transpose_cost(bits=wire.bits, size=wire.size),
     )
 
 
@@ -141,6 +155,7 @@ def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:
         cycles=wire.size + op.k,
         pace=Pace.blocks(1),
         trace=first_all(wire.words, op.k),
+        resources=top_k_cost(k=op.k, x_bits=wire.lane.bits, size=wire.size),
     )
 
 
