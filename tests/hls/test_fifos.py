@@ -51,7 +51,8 @@ def test_shallow_fifos_block(make: Callable[[], Graph]) -> None:
 
 def test_a_branch_waits_for_what_the_other_holds_back_and_no_longer() -> None:
     """Two windows of 3 x 3 hold back three rows each at most; least is what does not block."""
-    acc = lower(tall_residual(), Names())
+    one_tap = {"conv1": {"pe": 1, "simd": 2}, "conv2": {"pe": 1, "simd": 4}}
+    acc = lower(tall_residual(), Names(), one_tap)
     found, row = depths(acc), 24 * 2
     depth = found["copy_from_values_fork"]
     assert 5 * row < depth < 6 * row + 13 * PIPELINE

@@ -26,7 +26,7 @@ def test_words_stay_within_the_limits() -> None:
     assert matrix(64, 256, w_bits=8).simd_choices()[-1] == 8
     assert matrix(64, 256, x_bits=4).simd_choices()[-1] == 32
     assert matrix(64, 256, x_bits=2, extra_bits=1).simd_choices()[-1] == 32
-    assert matrix(64, 256, y_bits=10).pe_choices()[-1] == 8
+    assert matrix(64, 256, y_bits=10).pe_choices()[-1] == 12
     assert matrix(7, 11, y_bits=200).pe_choices() == [1]
 
 
@@ -43,8 +43,8 @@ def test_words_hold_one_group_or_several_whole_ones() -> None:
 def test_default_is_the_smallest_that_keeps_up() -> None:
     slow, fast = replace(matrix(64, 512, 100), name="slow"), replace(matrix(64, 512), name="fast")
     folds = default_settings([slow, fast]).folds
-    assert folds == {"slow": Fold(16, 64), "fast": Fold(1, 16)}
-    assert fast.cycles[Fold(1, 8)] > slow.cycles[folds["slow"]] > fast.cycles[Fold(1, 16)]
+    assert folds == {"slow": Fold(16, 64), "fast": Fold(11, 1)}
+    assert fast.cycles[Fold(10, 1)] > slow.cycles[folds["slow"]] > fast.cycles[Fold(11, 1)]
 
 
 def test_no_faster_than_the_input_arrives() -> None:
@@ -79,11 +79,11 @@ def test_groups_say_what_goes_together() -> None:
 
 
 def test_every_mistake_is_named_at_once() -> None:
-    folding = {"conv1": {"pe": 3}, "nothing": {"pe": 1}, "conv2": {"simd": 0}, "fc0": {"pes": 1}}
+    folding = {"conv1": {"pe": 17}, "nothing": {"pe": 1}, "conv2": {"simd": 0}, "fc0": {"pes": 1}}
     with pytest.raises(BnncError) as caught:
         lower(convolutional_network(), Names(), folding)
     text = str(caught.value)
-    assert "folding of 'conv1': pe 3 is not possible; one of 1, 2, 4, 8, 16 is" in text
+    assert "folding of 'conv1': pe 17 is not possible; one of 1, 2, 3, 4, 6, 8, 16 is" in text
     assert "folding of 'nothing': there is no such layer; there are conv0, conv1" in text
     assert "folding of 'conv2': simd 0 is not possible" in text
     assert "folding of 'fc0': unknown key 'pes'; give pe and simd" in text

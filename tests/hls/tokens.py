@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
 
+import numpy as np
+
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.network import Stage
 from bnnc.hls.pace import Pace
@@ -31,9 +33,9 @@ def iterations(unit: Unit) -> Iterator[Iteration]:
     match found[1]:
         case "narrow":
             return (
-                (READ, WRITE) if part == 0 else (WRITE,)
+                (READ, WRITE) if part % numbers[1] == 0 else (WRITE,)
                 for _ in range(numbers[2])
-                for part in range(numbers[1])
+                for part in range(numbers[3])
             )
         case "widen":
             last = numbers[1] - 1
@@ -80,6 +82,8 @@ def _configured(engine: str, c: Mapping[str, int], words: int) -> Iterator[Itera
             return _gather(c)
         case "window":
             return window_iterations(c)
+        case "wide_window":
+            return wide_window_iterations(c)
         case _:
             raise AssertionError(f"the loop of {engine} is not known here")
 
@@ -112,6 +116,16 @@ def window_iterations(c: Mapping[str, int]) -> Iterator[Iteration]:
         arrives = in_row < c["HEIGHT"] and (in_row < c["LINES"] or is_free)
         arrived, left = arrived + arrives, left + leaves
         yield (WRITE,) * leaves + (READ,) * arrives
+
+
+def wide_window_iterations(c: Mapping[str, int]) -> Iterator[Iteration]:
+    for row, column in np.ndindex(c["ROWS"], c["COLUMNS"]):
+        arrives = 0 <= row - c["PAD_TOP"] < c["HEIGHT"] and 0 <= column - c["PAD_LEFT"] < c["WIDTH"]
+        down, right = row - c["KERNEL_HEIGHT"] + 1, column - c["KERNEL_WIDTH"] + 1
+        leaves = down >= 0 and right >= 0 and down % c["STRIDE_ROWS"] == right % c["STRIDE_COLUMNS"] == 0
+        yield (READ,) * arrives + (WRITE,) * leaves
+        for _ in range((c["PARTS"] - 1) * leaves):
+            yield (WRITE,)
 
 
 def pace(steps: Iterator[Iteration], n_reads: tuple[int, ...], n_writes: int, hold: Fraction) -> Pace:

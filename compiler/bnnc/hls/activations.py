@@ -155,7 +155,7 @@ def _stage_rows(cuts: Array, lanes: int, stages: int) -> list[Array]:
     strides = [2 ** (stages - stage) for stage in range(stages)]
     return [
         row[:, stride // 2 - 1 :: stride].reshape(-1)
-        for row in cuts.reshape(-1, lanes, cuts.shape[1]).transpose(1, 0, 2)
+        for row in _folds(cuts, lanes).transpose(1, 0, 2)
         for stride in strides
     ]
 
@@ -220,12 +220,18 @@ def _per_piece(values: Array, lanes: int) -> list[Array]:
 
 def _per_lane(values: Array, lanes: int, columns: int) -> list[Array]:
     """(C, K) to (lanes * K, folds): channel fold * lanes + lane."""
-    return list(values.reshape(-1, lanes, columns).transpose(1, 2, 0).reshape(lanes * columns, -1))
+    return list(_folds(values, lanes).transpose(1, 2, 0).reshape(lanes * columns, -1))
 
 
 def _rows(values: Array, lanes: int) -> list[Array]:
     """(C, K) to (lanes, folds * K): channel fold * lanes + lane."""
-    return list(values.reshape(-1, lanes, values.shape[1]).transpose(1, 0, 2).reshape(lanes, -1))
+    return list(_folds(values, lanes).transpose(1, 0, 2).reshape(lanes, -1))
+
+
+def _folds(values: Array, lanes: int) -> Array:
+    """(C, K) to (folds, lanes, K); lanes of the last fold beyond C repeat the last channel."""
+    folded: Array = np.pad(values, ((0, -len(values) % lanes), (0, 0)), mode="edge")
+    return folded.reshape(-1, lanes, values.shape[1])
 
 
 def _text(type_: str, engine: str, name: str, fields: list[str], roms: list[Rom]) -> ActivationText:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bnnc.hls.branch_units import joined_wire, moves_together
-from bnnc.hls.folding import Foldable, MatrixSize
+from bnnc.hls.folding import Foldable
 from bnnc.hls.lanes import MAX_WORD_BITS, Wire, divisors
 from bnnc.hls.layers import (
     AddLayer,
@@ -76,17 +76,7 @@ def open_layer(layer: Layer, x: Sequence[Wire]) -> Open:
 
 def _matrix(layer: MatrixLayer) -> Foldable:
     m = layer.matrix
-    size = MatrixSize(
-        m.vectors,
-        *m.shape,
-        depth=m.depth,
-        groups=m.groups,
-        x_bits=m.x.bits,
-        extra_bits=int(m.has_valid),
-        w_bits=m.w.bits,
-        y_bits=layer.act.lane.bits,
-    )
-    return Foldable(layer.name, m.conv.name, size.cycles())
+    return Foldable(layer.name, m.conv.name, m.size(layer.act.lane.bits).cycles())
 
 
 def _elementwise(layer: AddLayer | MapLayer | ConcatLayer, x: Sequence[Wire]) -> dict[int, int]:

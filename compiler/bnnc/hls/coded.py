@@ -12,7 +12,7 @@ from bnnc.hls.folding import Fold
 from bnnc.hls.layers import MatrixLayer
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.matrix import Matrix
-from bnnc.hls.mvtu import WEIGHTS, matrix_unit, weight_lanes
+from bnnc.hls.mvtu import WEIGHTS, folds_of, matrix_unit, weight_lanes
 from bnnc.hls.network import Stage
 from bnnc.hls.roms import Reader, Rom, rom
 from bnnc.ir.op import Array
@@ -156,7 +156,7 @@ def _symbol_bits(values: Array) -> int:
 def _rom(name: str, m: Matrix, fold: Fold, tables: _Tables) -> Rom:
     """The memories, one for each processing element, and the function that reads them."""
     lanes = weight_lanes(m, fold)
-    words = m.weights.size // (fold.pe * lanes)
+    words = folds_of(m, fold) * m.shape[1] // lanes
     memory = f"static ap_uint<{lanes * m.w.bits}> {name}_memory[{fold.pe}][{words}];\n"
     head = f"{WEIGHTS.returns} {WEIGHTS.name}(int pe, int word)"
     return Rom(memory, cpp.function(head, f"return {name}_memory[pe][word];"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,8 +40,8 @@ class Foldable:
 class MatrixSize:
     """A matrix (outputs, inputs) for each of `vectors` vectors; with groups `inputs` are those of a group.
 
-    `depth` of the inputs lie side by side in the stream. Bits are those of an element; each word has
-    `extra_bits` more.
+    `depth` of the inputs lie side by side in the stream, those of a tap; words may hold several of `taps`
+    taps. Bits are those of an element; each word has `extra_bits` more a tap.
     """
 
     vectors: int
@@ -52,24 +53,47 @@ class MatrixSize:
     extra_bits: int
     w_bits: int
     y_bits: int
+    taps: int = 1
 
     def cycles(self) -> dict[Fold, int]:
-        """Every folding: in a word lie channels of one group, or all the channels of several groups.
+        """Every folding: words hold channels of a tap or a group, all of several taps, or of several groups.
 
         Outputs of several groups are computed at once only if these are all that the groups have: the next
-        ones would belong before those of the second group.
+        ones would belong before those of the second group. Without groups PE need not divide the outputs.
         """
-        outputs = self.outputs // self.groups
-        folds = [Fold(pe, simd) for pe in divisors(outputs) for simd in divisors(self.depth)]
-        folds += [Fold(n * outputs, n * self.depth) for n in divisors(self.groups)[1:]]
+        if self.groups > 1:
+            outputs = self.outputs // self.groups
+            folds = [Fold(pe, simd) for pe in divisors(outputs) for simd in divisors(self.depth)]
+            folds += [Fold(n * outputs, n * self.depth) for n in divisors(self.groups)[1:]]
+        else:
+            simds = [*divisors(self.depth), *(n * self.depth for n in divisors(self.taps)[1:])]
+            folds = [Fold(pe, simd) for simd in simds for pe in self._pes(simd)]
         return {fold: self._cycles(fold) for fold in folds if self._fits(fold)}
 
+    def _pes(self, simd: int) -> list[int]:
+        """The divisors, and for other numbers of folds the smallest PE behind which the rest keeps pace.
+
+        Where the last fold of a vector is not full, its outputs leave gcd(PE, outputs) at a time.
+        """
+        smallest = {self.outputs // pe: pe for pe in divisors(self.outputs)}
+        for pe in range(self.outputs - 1, 0, -1):
+            folds = -(-self.outputs // pe)
+            words = self.outputs // math.gcd(pe, self.outputs)
+            if self.outputs % pe and words <= folds * self.inputs // simd:
+                smallest[folds] = min(pe, smallest.get(folds, pe))
+        return sorted({*divisors(self.outputs), *smallest.values()})
+
     def _cycles(self, fold: Fold) -> int:
-        return self.vectors * (self.outputs // fold.pe) * (self.inputs // min(fold.simd, self.depth))
+        return self.vectors * -(-self.outputs // fold.pe) * (self.inputs // self._products(fold))
+
+    def _products(self, fold: Fold) -> int:
+        """Of an output in one step."""
+        return fold.simd if self.groups == 1 else min(fold.simd, self.depth)
 
     def _fits(self, fold: Fold) -> bool:
         """Whether words of the streams and of the weights are narrow enough; single elements always are."""
-        in_bits = fold.simd * self.x_bits + self.extra_bits
-        weight_bits = min(fold.simd, self.depth) * self.w_bits
+        taps = max(1, fold.simd // self.depth) if self.groups == 1 else 1
+        in_bits = fold.simd * self.x_bits + taps * self.extra_bits
+        weight_bits = self._products(fold) * self.w_bits
         fits_in = fold.simd == 1 or (weight_bits <= MAX_WEIGHT_BITS and in_bits <= MAX_WORD_BITS)
         return fits_in and (fold.pe == 1 or fold.pe * self.y_bits <= MAX_WORD_BITS)

@@ -58,13 +58,18 @@ def signed_bits(lo: int, hi: int) -> int:
 
 @dataclass(frozen=True)
 class Wire:
-    """A stream: `size` integers between lo and hi an image, `lanes` to a word."""
+    """A stream: `size` integers between lo and hi a sample, `lanes` to a word.
+
+    They are `vectors` equal parts, each of which begins with a word: its last word may be filled in part
+    only, from lane 0 on.
+    """
 
     lane: Lane
     lanes: int
     size: int
     lo: int
     hi: int
+    vectors: int = 1
 
     @property
     def bits(self) -> int:
@@ -72,7 +77,12 @@ class Wire:
 
     @property
     def words(self) -> int:
-        return self.size // self.lanes
+        return self.vectors * -(-self.size // (self.vectors * self.lanes))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all lanes of every word hold elements."""
+        return self.words * self.lanes == self.size
 
 
 def divisors(n: int) -> list[int]:

@@ -9,7 +9,6 @@ from bnnc.hls.activations import Activation
 from bnnc.hls.branch_units import add_unit, concat_unit, gather_unit
 from bnnc.hls.choices import open_layers
 from bnnc.hls.core import buildable_core
-from bnnc.hls.cpp import amount
 from bnnc.hls.fifos import Fifo, fifos
 from bnnc.hls.folding import Fold, Foldable
 from bnnc.hls.lanes import Wire
@@ -26,7 +25,7 @@ from bnnc.hls.layers import (
     TopKLayer,
     TransposeLayer,
 )
-from bnnc.hls.matrix import Matrix
+from bnnc.hls.matrix_window import matrix_window
 from bnnc.hls.mvtu import matrix_unit
 from bnnc.hls.names import Names
 from bnnc.hls.network import Branch, Network, Stage
@@ -35,10 +34,9 @@ from bnnc.hls.settings import Choice, Settings, chosen_settings, default_setting
 from bnnc.hls.small_units import map_unit, pool_unit, pool_window, top_k_unit, transpose_unit
 from bnnc.hls.sparse import sparse_unit
 from bnnc.hls.units import Unit
-from bnnc.hls.window import Window, window_struct
+from bnnc.hls.window import window_unit
 from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import SumPool2d
-from bnnc.ir.op import map_shape
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def _unit_of(layer: MapLayer | GatherLayer | TransposeLayer | TopKLayer, branch:
 
 def _add_folded(layer: MatrixLayer | SparseLayer, branch: Branch, fold: Fold) -> None:
     name = layer.name
-    branch.to_lanes(fold.simd, name)
+    branch.to_lanes(layer.matrix.in_lanes(fold.simd), name)
     if isinstance(layer, SparseLayer):
         unit = branch.names.take(f"{name}_sparse")
         branch.add(sparse_unit(layer.matrix, layer.act, branch.wire, unit, fold))
@@ -140,55 +138,17 @@ def _add_folded(layer: MatrixLayer | SparseLayer, branch: Branch, fold: Fold) ->
         )
         branch.add(map_unit(keep, branch.wire, unit, m.channels, f"codes of {m.x.bits} bits"))
     if m.needs_window:
-        branch.add(_matrix_window(m, branch, name, fold.simd))
+        branch.add(matrix_window(m, branch.wire, branch.names.take(f"{name}_window"), fold.simd))
     branch.add(matrix_unit(m, layer.act, branch.names.take(f"{name}_mvtu"), fold))
-
-
-def _matrix_window(m: Matrix, branch: Branch, name: str, simd: int) -> Unit:
-    conv = m.conv
-    (height, width, _), (out_height, out_width, _) = map_shape(conv.x), map_shape(conv)
-    window = Window(
-        (height, width),
-        (out_height, out_width),
-        conv.kernel,
-        conv.strides,
-        conv.dilations,
-        conv.pads,
-        m.channels // simd,
-        m.groups // max(1, simd // m.depth),
-    )
-    pad = m.x.code(conv.pad_value)
-    outside = None if m.has_valid else sum(pad << (lane * m.x.bits) for lane in range(simd))
-    return _window_unit(window, branch, name, outside)
 
 
 def _add_pool(layer: PoolLayer, branch: Branch) -> None:
     op, name, x = layer.op, layer.name, branch.wire
     window, in_bits = pool_window(op, x.lanes), x.bits
     if window is not None:
-        unit = _window_unit(window, branch, name, None if any(op.pads) else 0)
+        outside = None if any(op.pads) else 0
+        unit = window_unit(window, x, branch.names.take(f"{name}_window"), outside)
         in_bits = unit.out_bits
         branch.add(unit)
     suffix = "sum_pool" if isinstance(op, SumPool2d) else "max_pool"
     branch.add(pool_unit(op, x, branch.names.take(f"{name}_{suffix}"), in_bits))
-
-
-def _window_unit(window: Window, branch: Branch, layer: str, outside: int | None) -> Unit:
-    wire, name = branch.wire, branch.names.take(f"{layer}_window")
-    (height, width), (kernel_height, kernel_width) = window.shape, window.kernel
-    return Unit(
-        name=name,
-        comment=f"{kernel_height} x {kernel_width} windows of {height} x {width} x "
-        f"{window.words * wire.lanes}, {amount(wire.lanes, 'lane')}",
-        engines=("window",),
-        call=f"bnnc::window<{name}_geometry>",
-        wire=wire,
-        in_bits=(wire.bits,),
-        words=window.out_words,
-        cycles=window.steps,
-        pace=window.rows.pace,
-        trace=window.trace,
-        parameters=window_struct(name, window, wire.lanes, wire.lane, outside),
-        fifo=max(2, window.shape[1] * window.words),
-        marks=outside is None,
-    )

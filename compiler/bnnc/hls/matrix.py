@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bnnc.hls.folding import MatrixSize
 from bnnc.hls.lanes import BIPOLAR, Lane, Wire, lane_for, lane_of
 from bnnc.hls.window import needs_window
 from bnnc.ir.elem import I32
@@ -14,6 +15,9 @@ from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array, map_shape
 from bnnc.ir.packed_ops import BitConv2d, XnorConv2d
 from bnnc.sim.bits import weight_values
+
+MIN_COLUMNS = 8
+"""With these a wide window unit's pipeline has written a pixel to its lines before it reads it again."""
 
 Conv = Conv2d | XnorConv2d | BitConv2d
 
@@ -56,11 +60,41 @@ class Matrix:
         return self.channels // self.groups if self.needs_window else self.shape[1]
 
     @property
+    def taps(self) -> int:
+        """Taps of a window that words may hold several of."""
+        conv = self.conv
+        columns = conv.pads[1] + map_shape(conv.x)[1] + conv.pads[3]
+        joins = self.needs_window and (self.groups, conv.dilations) == (1, (1, 1)) and columns >= MIN_COLUMNS
+        return conv.kernel[0] * conv.kernel[1] if joins else 1
+
+    @property
     def weight_name(self) -> str:
         return "b1_pm" if isinstance(self.conv, XnorConv2d) else str(self.conv.weight_elem)
 
+    def size(self, y_bits: int) -> MatrixSize:
+        """What folding has to know, with results of `y_bits`."""
+        return MatrixSize(
+            self.vectors,
+            *self.shape,
+            depth=self.depth,
+            groups=self.groups,
+            x_bits=self.x.bits,
+            extra_bits=int(self.has_valid),
+            w_bits=self.w.bits,
+            y_bits=y_bits,
+            taps=self.taps,
+        )
+
+    def in_lanes(self, simd: int) -> int:
+        """Of the stream in front of the layer: words of a map hold one tap."""
+        return min(simd, self.channels) if self.needs_window else simd
+
+    def marks(self, simd: int) -> int:
+        """Parts of a word that may lie in the padding while others do not: its taps."""
+        return max(1, simd // self.depth) if self.groups == 1 else 1
+
     def in_bits(self, simd: int) -> int:
-        return simd * self.x.bits + self.has_valid
+        return simd * self.x.bits + self.has_valid * self.marks(simd)
 
 
 def matrix_of(conv: Conv, wire: Wire) -> Matrix:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from bnnc.hls import cpp
@@ -11,6 +9,9 @@ from bnnc.hls.activations import Activation, activation_text
 from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import Wire, signed_bits
 from bnnc.hls.matrix import Matrix
+from bnnc.hls.model.compute import mvtu_cost
+from bnnc.hls.model.functions import function_of
+from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, Rom, rom
@@ -24,10 +25,11 @@ def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold, weights: Rom 
     """The unit behind a stream of words of `fold.simd` lanes; `weights` are constants unless given."""
     outputs, inputs = m.shape
     words = inputs // weight_lanes(m, fold)
+    steps = m.vectors * folds_of(m, fold) * words
     out = activation_text(act, name, fold.pe, m.lo, m.hi)
     if weights is None:
         weights = rom(name, WEIGHTS, list(_weight_words(m, fold)), hexadecimal=True)
-    wire = Wire(act.lane, fold.pe, m.vectors * outputs, act.lo, act.hi)
+    wire = Wire(act.lane, fold.pe, m.vectors * outputs, act.lo, act.hi, m.vectors)
     return Unit(
         name=name,
         comment=_description(m, act, fold),
@@ -36,12 +38,31 @@ def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold, weights: Rom 
         wire=wire,
         in_bits=(m.in_bits(fold.simd),),
         words=wire.words,
-        cycles=m.vectors * (outputs // fold.pe) * words,
+        cycles=steps,
         pace=Pace.blocks(m.vectors * m.groups // _at_once(m, fold)),
-        trace=mvtu_trace(m.vectors, outputs // fold.pe, words, m.groups // _at_once(m, fold)),
+        trace=mvtu_trace(m.vectors, folds_of(m, fold), words, m.groups // _at_once(m, fold)),
+        resources=mvtu_resources(m, act, fold),
         parameters=f"{_struct(m, fold, f'{name}_matrix', weights)}\n{out.struct}",
         rom=weights.arrays + out.arrays,
         fifo=2 if m.needs_window else max(2, words),
+    )
+
+
+def mvtu_resources(m: Matrix, act: Activation, fold: Fold, storage: str | None = None) -> Resources:
+    """Of the unit, with the weights in `storage`: lut, bram, uram or ddr; None for the tool's own choice."""
+    folds, lanes = folds_of(m, fold), weight_lanes(m, fold)
+    return mvtu_cost(
+        pe=fold.pe,
+        simd=lanes,
+        x_bits=m.x.bits,
+        w_bits=m.w.bits,
+        sum_bits=signed_bits(m.lo, m.hi),
+        words=m.shape[1] // lanes,
+        folds=folds,
+        uses=folds * _at_once(m, fold) // m.groups,
+        function=function_of(act, m.lo, m.hi),
+        storage=storage,
+        extra_bits=m.in_bits(fold.simd) - lanes * m.x.bits,
     )
 
 
@@ -56,19 +77,23 @@ def mvtu_trace(vectors: int, folds: int, words: int, groups: int) -> Trace:
     return Trace(part.ravel(), vectors * groups, latency=8)
 
 
+def folds_of(m: Matrix, fold: Fold) -> int:
+    """How often the outputs of a vector take turns on the processing elements."""
+    return -(-m.shape[0] // fold.pe)
+
+
 def _at_once(m: Matrix, fold: Fold) -> int:
     """Groups whose channels share a word."""
-    return max(1, fold.simd // m.depth)
+    return max(1, fold.simd // m.depth) if m.groups > 1 else 1
 
 
 def weight_lanes(m: Matrix, fold: Fold) -> int:
     """Products of an output in one step."""
-    return min(fold.simd, m.depth)
+    return fold.simd // _at_once(m, fold)
 
 
 def _struct(m: Matrix, fold: Fold, name: str, weights: Rom) -> str:
-    outputs, inputs = m.shape
-    folds, lanes = outputs // fold.pe, weight_lanes(m, fold)
+    folds, lanes = folds_of(m, fold), weight_lanes(m, fold)
     fields = [
         f"typedef {m.x.cpp} X;",
         f"typedef {m.w.cpp} W;",
@@ -76,11 +101,18 @@ def _struct(m: Matrix, fold: Fold, name: str, weights: Rom) -> str:
         f"typedef ap_uint<{lanes * m.w.bits}> weights_t;",
         f"typedef ap_int<{signed_bits(m.lo, m.hi)}> sum_t;",
         f"static const int VECTORS = {m.vectors}, PE = {fold.pe}, SIMD = {lanes};",
-        f"static const int FOLDS = {folds}, WORDS = {inputs // lanes};",
+        f"static const int FOLDS = {folds}, WORDS = {m.shape[1] // lanes};",
         f"static const int USES = {folds * _at_once(m, fold) // m.groups}, AT_ONCE = {_at_once(m, fold)};",
+        f"static const int MARKS = {m.marks(fold.simd) if m.has_valid else 1};",
     ]
-    counts = cpp.counts(fold.simd * m.x.bits if m.has_valid else None)
-    return cpp.struct(name, "\n".join(fields), counts, weights.function)
+    return cpp.struct(name, "\n".join(fields), _counts(m, fold), weights.function)
+
+
+def _counts(m: Matrix, fold: Fold) -> str:
+    """The member `counts`: whether part number `mark` of a word is inside the map."""
+    if not m.has_valid:
+        return cpp.function("bool counts(in_t, int)", "return true;")
+    return cpp.function("bool counts(in_t x, int mark)", f"return (bool)x[{fold.simd * m.x.bits} + mark];")
 
 
 def _description(m: Matrix, act: Activation, fold: Fold) -> str:
@@ -92,9 +124,13 @@ def _description(m: Matrix, act: Activation, fold: Fold) -> str:
 
 
 def _weight_words(m: Matrix, fold: Fold) -> Array:
-    """uint64 (pe, folds * words): row p has the words of outputs p, pe + p, 2 * pe + p, .., lane 0 lowest."""
-    (outputs, inputs), lanes = m.shape, weight_lanes(m, fold)
-    codes = m.w.codes(m.weights).reshape(outputs // fold.pe, fold.pe, inputs // lanes, lanes)
+    """uint64 (pe, folds * words): row p has the words of outputs p, pe + p, 2 * pe + p, .., lane 0 lowest.
+
+    Where PE does not divide the outputs, elements without one in the last fold repeat the last output.
+    """
+    (outputs, inputs), lanes, folds = m.shape, weight_lanes(m, fold), folds_of(m, fold)
+    codes = np.pad(m.w.codes(m.weights), ((0, folds * fold.pe - outputs), (0, 0)), mode="edge")
+    codes = codes.reshape(folds, fold.pe, inputs // lanes, lanes)
     shifts = np.arange(lanes, dtype=np.uint64) * np.uint64(m.w.bits)
     words: Array = np.bitwise_or.reduce(codes << shifts, axis=-1)
-    return words.transpose(1, 0, 2).reshape(fold.pe, math.prod(words.shape) // fold.pe)
+    return words.transpose(1, 0, 2).reshape(fold.pe, folds * (inputs // lanes))

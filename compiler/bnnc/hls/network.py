@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from bnnc.hls.lanes import MAX_WORD_BITS, Wire
+from bnnc.hls.model.moving import fork_cost, width_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps, write_at
 from bnnc.hls.names import Names
 from bnnc.hls.pace import Pace
@@ -103,17 +104,22 @@ class Branch:
         new = Wire(old.lane, lanes, old.size, old.lo, old.hi)
         narrow, wide = sorted((old, new), key=lambda wire: wire.lanes)
         bits = old.lane.bits
+        shape: tuple[int, ...] = (narrow.bits, ratio, wide.words)
+        if kind == "narrow":
+            vectors = wide.words if wide.is_full else wide.vectors
+            shape = (narrow.bits, ratio, vectors, narrow.words // vectors)
         return Unit(
             name=self.names.take(f"{layer}_{kind}"),
             comment=f"words of {old.lanes} x {bits} bits into words of {new.lanes} x {bits}",
             engines=("width",),
-            call=f"bnnc::{kind}<{narrow.bits}, {ratio}, {wide.words}>",
+            call=f"bnnc::{kind}<{', '.join(map(str, shape))}>",
             wire=new,
             in_bits=(old.bits,),
             words=new.words,
             cycles=narrow.words,
-            pace=Pace.blocks(wide.words),
-            trace=width_trace(kind, ratio, wide.words),
+            pace=Pace.blocks(shape[2]),
+            trace=width_trace(kind, *shape[1:]),
+            resources=width_cost(narrow_bits=narrow.bits, ratio=ratio),
         )
 
 
@@ -121,8 +127,11 @@ def conversion(wire: Wire, lanes: int) -> list[int]:
     """The lanes behind each of the width converters that make words of so many lanes.
 
     By way of wider words, where these are not too wide: that way takes no more cycles than the stream has
-    words before or behind it.
+    words before or behind it. Words that are not full become narrower ones that are.
     """
+    if not wire.is_full:
+        full = math.gcd(wire.lanes, wire.size // wire.vectors)
+        return [full, *conversion(replace(wire, lanes=full, vectors=1), lanes)]
     between = math.lcm(wire.lanes, lanes)
     if between * wire.lane.bits > MAX_WORD_BITS:
         between = math.gcd(wire.lanes, lanes)
@@ -130,13 +139,13 @@ def conversion(wire: Wire, lanes: int) -> list[int]:
     return [new for old, new in pairwise(steps) if new != old]
 
 
-def width_trace(kind: str, ratio: int, wide_words: int) -> Trace:
-    """A wide word is written with the last of its parts, or read with the first."""
+def width_trace(kind: str, ratio: int, vectors: int, parts: int = 0) -> Trace:
+    """A wide word is written with the last of its parts, or read with the first; vectors end before that."""
     if kind == "widen":
-        return Trace(write_at(np.array([ratio - 1]), ratio, READ), wide_words, latency=2)
-    parts = steps(WRITE, ratio)
-    parts[0] |= READ
-    return Trace(parts, wide_words, latency=2)
+        return Trace(write_at(np.array([ratio - 1]), ratio, READ), vectors, latency=2)
+    flags = steps(WRITE, parts)
+    flags[::ratio] |= READ
+    return Trace(flags, vectors, latency=2)
 
 
 def fork_unit(wire: Wire, name: str) -> Unit:
@@ -152,5 +161,6 @@ def fork_unit(wire: Wire, name: str) -> Unit:
         cycles=wire.words,
         pace=Pace.blocks(wire.words),
         trace=Trace(steps(READ | WRITE), wire.words, latency=2),
+        resources=fork_cost(bits=wire.bits),
         copies=2,
     )

@@ -11,6 +11,9 @@ from bnnc.hls.cpp import amount, struct
 from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import MAX_WORD_BITS, Wire, divisors, signed_bits
 from bnnc.hls.matrix import in_32_bits
+from bnnc.hls.model.compute import sparse_cost
+from bnnc.hls.model.functions import function_of
+from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import READ, Trace, steps, write_at
 from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, rom
@@ -45,6 +48,10 @@ class Sparse:
     @property
     def code_bits(self) -> int:
         return (len(self.table) - 1).bit_length()
+
+    def in_lanes(self, simd: int) -> int:
+        """Of the stream in front of the unit."""
+        return simd
 
     def lengths(self, pe: int) -> Array:
         """Steps of each fold: the entries of the longest of its `pe` rows, but one at least."""
@@ -97,9 +104,27 @@ def sparse_unit(s: Sparse, act: Activation, x: Wire, name: str, fold: Fold) -> U
         cycles=s.cycles(act.lane.bits)[fold],
         pace=Pace.blocks(1),
         trace=sparse_trace(x.words, s.lengths(fold.pe)),
+        resources=sparse_resources(s, act, fold.pe),
         parameters=f"{matrix}\n{out.struct}",
         rom="".join(r.arrays for r in roms) + out.arrays,
         fifo=max(2, x.words),
+    )
+
+
+def sparse_resources(s: Sparse, act: Activation, pe: int) -> Resources:
+    """Of the unit."""
+    lengths = s.lengths(pe)
+    return sparse_cost(
+        pe=pe,
+        size=s.x.size,
+        steps=int(lengths.sum()),
+        folds=len(lengths),
+        x_bits=s.x.lane.bits,
+        w_bits=signed_bits(int(s.table.min()), int(s.table.max())),
+        gap_bits=s.op.gap_bits,
+        code_bits=s.code_bits,
+        sum_bits=signed_bits(s.lo, s.hi),
+        function=function_of(act, s.lo, s.hi),
     )
 
 

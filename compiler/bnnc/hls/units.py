@@ -17,8 +17,8 @@ OUTPUT_PORTS = {1: ("out",), 2: ("out", "copy")}
 class Unit:
     """One function of the project: `call` is its engine, `parameters` the C++ that configures it.
 
-    It reads words of `in_bits`, one number for every stream, and writes the words of `wire`, with a bit more
-    where `marks` says which of them lie in the padding; `words` of them a sample into each of `copies`
+    It reads words of `in_bits`, one number for every stream, and writes the words of `wire`, with `marks`
+    bits more that say which parts of them lie in the padding; `words` of them a sample into each of `copies`
     streams. `rom` holds the arrays that belong to `parameters`; with any, both go into a header of the
     unit's name; where it `loads`, NAME_codes fill its NAME_memory before it runs first. `fifo` is how many
     words wait in front of it while it reads nothing, so that the unit before goes on.
@@ -37,7 +37,7 @@ class Unit:
     parameters: str = ""
     rom: str = ""
     fifo: int = 2
-    marks: bool = False
+    marks: int = 0
     copies: int = 1
     loads: bool = False
     resources: Resources = Resources()

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from bnnc.hls.cpp import function, struct
-from bnnc.hls.lanes import Lane
+from bnnc.hls.cpp import amount, function, struct
+from bnnc.hls.lanes import Lane, Wire
+from bnnc.hls.model.moving import window_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
+from bnnc.hls.units import Unit
 from bnnc.ir.geometry import Pads, Pair
 
 
@@ -137,6 +139,30 @@ def _share(ends: tuple[int, ...], length: int, step: int) -> Fraction:
     return Fraction(row * length + within, len(ends) * length)
 
 
+def window_unit(window: Window, x: Wire, name: str, outside: int | None) -> Unit:
+    """Behind a stream of whole words a pixel. outside: as in `window_struct`."""
+    (height, width), (kernel_height, kernel_width) = window.shape, window.kernel
+    return Unit(
+        name=name,
+        comment=f"{kernel_height} x {kernel_width} windows of {height} x {width} x "
+        f"{window.words * x.lanes}, {amount(x.lanes, 'lane')}",
+        engines=("window",),
+        call=f"bnnc::window<{name}_geometry>",
+        wire=Wire(x.lane, x.lanes, window.out_words * x.lanes, x.lo, x.hi),
+        in_bits=(x.bits,),
+        words=window.out_words,
+        cycles=window.steps,
+        pace=window.rows.pace,
+        trace=window.trace,
+        resources=window_cost(
+            lines=window.lines, words_per_row=window.in_steps, bits=x.bits, extra_bits=int(outside is None)
+        ),
+        parameters=window_struct(name, window, x.lanes, x.lane, outside),
+        fifo=max(2, window.shape[1] * window.words),
+        marks=int(outside is None),
+    )
+
+
 def needs_window(shape: Pair, kernel: Pair, strides: Pair, pads: Pads, groups: int = 1) -> bool:
     """Whether taps are read more than once, or in another order than the map has them."""
     single = kernel == (1, 1) and strides == (1, 1)
@@ -160,15 +186,21 @@ def window_struct(name: str, window: Window, lanes: int, wire_lane: Lane, outsid
         f"static const int DILATION_ROWS = {window.dilations[0]}, DILATION_COLUMNS = {window.dilations[1]};",
         f"static const int PAD_TOP = {window.pads[0]}, PAD_LEFT = {window.pads[1]};",
     ]
-    marked = ["out_t word = x;", f"word[{in_bits}] = 1;", "return word;"]
-    inside = function("out_t inside(in_t x)", *(marked if outside is None else ["return x;"]))
-    return struct(
-        f"{name}_geometry", "\n".join(fields), inside, function("out_t outside()", *_word_lines(outside or 0))
+    return struct(f"{name}_geometry", "\n".join(fields), *edge_members("out_t", in_bits, outside))
+
+
+def edge_members(word: str, in_bits: int, outside: int | None) -> tuple[str, str]:
+    """The members `inside` and `outside`: words of type `word` for taps in the map and in the padding."""
+    marked = [f"{word} word = x;", f"word[{in_bits}] = 1;", "return word;"]
+    return (
+        function(f"{word} inside(in_t x)", *(marked if outside is None else ["return x;"])),
+        function(f"{word} outside()", *_word_lines(word, outside or 0)),
     )
 
 
-def _word_lines(word: int) -> list[str]:
+def _word_lines(kind: str, word: int) -> list[str]:
     """C++ that returns a word of up to 128 bits, 64 bits at a time."""
     if word < 2**64:
         return [f"return {word if word < 2**31 else f'{word:#x}ull'};"]
-    return [f"out_t word = {word >> 64:#x}ull;", f"return (word << 64) | out_t({word & (2**64 - 1):#x}ull);"]
+    high, low = divmod(word, 2**64)
+    return [f"{kind} word = {high:#x}ull;", f"return (word << 64) | {kind}({low:#x}ull);"]
