@@ -18,6 +18,10 @@ from bnnc.arm.sharing import threads_of
 from bnnc.schedule.stages import Stage
 from bnnc.targets import Target
 
+# LLVM would unroll loops until their constants no longer fit the registers. Kernels that differ in nothing but
+# their constants, which they are told, become jumps to one of them.
+_LLVM_FLAGS = ("-unroll-threshold-aggressive:uint=60", "-enable-merge-functions:bool=true")
+
 
 @dataclass(frozen=True)
 class StageFunction:
@@ -76,7 +80,12 @@ def generate(functions: dict[str, Any], target: Target) -> Any:
 
 
 def _llvm_options(target: Target) -> dict[str, object]:
-    options: dict[str, object] = {"kind": "llvm", "mtriple": target.triple, "mcpu": target.cpu}
+    options: dict[str, object] = {
+        "kind": "llvm",
+        "mtriple": target.triple,
+        "mcpu": target.cpu,
+        "cl-opt": list(_LLVM_FLAGS),
+    }
     if target.features:
         options["mattr"] = list(target.features)
     if target.is_freestanding:
