@@ -25,10 +25,10 @@ def _full_adders(n: int) -> float:
 
 
 def adder_tree(n: int, bits: int) -> float:
-    """Tables that add n numbers of `bits` bits, in pairs: a table for each bit of a sum."""
+    """Tables that add n numbers of `bits` bits, in pairs: a table for each of them, the carry has none."""
     tables = 0
     while n > 1:
-        tables += n // 2 * (bits + 1)
+        tables += n // 2 * bits
         n, bits = n - n // 2, bits + 1
     return tables
 

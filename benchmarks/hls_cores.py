@@ -1,0 +1,234 @@
+"""Cores of units as small Verilog modules: what a synthesizer makes of them checks the resource model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnnc.hls.model import logic
+from bnnc.hls.model.functions import function_circuit, thresholds
+from bnnc.hls.model.memory import lut_rom
+from bnnc.ir.op import Array
+
+SEED = 5
+Counter = Callable[[str, int], tuple[list[str], str]]
+
+
+@dataclass(frozen=True)
+class Core:
+    """A module called `name`, and how many lookup tables the model expects of it, if it has a formula."""
+
+    group: str
+    name: str
+    what: str
+    verilog: str
+    expected: float | None = None
+
+
+def all_cores() -> list[Core]:
+    return [*_counters(), *_elements(), *_products(), *_roms(), *_constants()]
+
+
+def _counters() -> Iterator[Core]:
+    """Ones of x ^ w, and of h; added in pairs as an HLS tool does, or by full adders that are written out."""
+    for lanes in (16, 32, 64):
+        ports = f"input clk, input {_bus(lanes)} x, w"
+        xnor, pairs = [f"wire {_bus(lanes)} p = x ^ w;"], _pair_wires("p", lanes)
+        for how, count, of in (("tree", _tree, _dot), ("adders", _adders, logic.full_adders)):
+            yield _core("count", f"xnor_{how}_{lanes}", ports, xnor, count, lanes, of(lanes))
+            half = lanes // 2
+            expected = half + of(half)
+            yield _core("count", f"pairs_{how}_{lanes}", ports, pairs, count, half, expected)
+
+
+def _dot(lanes: int) -> float:
+    return logic.dot(lanes, 1, 1)
+
+
+def _core(
+    group: str, name: str, ports: str, head: list[str], count: Counter, n: int, expected: float | None
+) -> Core:
+    lines, total = count("p", n)
+    text = _module(name, f"{ports}, output {_bus(n.bit_length())} y", *head, *lines, f"assign y = {total};")
+    return Core(group, name, name.replace("_", " "), text, expected)
+
+
+def _elements() -> Iterator[Core]:
+    """Processing elements: products, accumulator and thresholds."""
+    for lanes, bits, steps in ((8, 10, 1), (32, 12, 0), (32, 12, 1), (32, 12, 3), (32, 12, 7), (64, 14, 3)):
+        expected = _dot(lanes) + logic.accumulator(bits, lanes)
+        expected += function_circuit(thresholds(steps, bits, 2), 1, 2).lut
+        name = f"element_{lanes}_{bits}_{steps}"
+        what = f"element of SIMD {lanes}, sums of {bits} bits, {steps} thresholds"
+        yield Core("element", name, what, _element(name, lanes, bits, steps), expected)
+    for lanes, bits in ((32, 12), (64, 14)):
+        yield _paired_element(lanes, bits)
+
+
+def _element(name: str, lanes: int, bits: int, steps: int) -> str:
+    """As templates/hls/mvtu.h.j2 and dot.h.j2 compute it; thresholds arrive from a ROM."""
+    ports = [
+        f"input clk, first, input {_bus(lanes)} x, w, input {_bus(max(1, steps) * bits)} t",
+        f"output reg {_bus(bits)} sum, output {_bus(4)} y",
+    ]
+    reached = (f"($signed(next) >= $signed(t[{(i + 1) * bits - 1}:{i * bits}]))" for i in range(steps))
+    lines, ones = _tree("p", lanes)
+    return _module(
+        name,
+        ", ".join(ports),
+        f"wire {_bus(lanes)} p = x ^ w;",
+        *lines,
+        f"wire {_bus(bits)} next = (first ? {bits}'d0 : sum) + ({bits}'d{lanes} - {{{ones}, 1'b0}});",
+        "always @(posedge clk) sum <= next;",
+        f"assign y = {' + '.join(reached) or '0'};",
+    )
+
+
+def _products() -> Iterator[Core]:
+    """Sums of eight products; those of a pair and their sum are one stage."""
+    lanes = 8
+    for x_bits, w_bits in ((2, 1), (4, 1), (8, 1), (2, 2), (4, 2), (4, 4), (8, 8)):
+        bits = x_bits + w_bits
+        name = f"dot_{x_bits}x{w_bits}"
+        head = [f"wire signed {_bus(bits)} p{i} = {_product(i, x_bits, w_bits)};" for i in range(lanes)]
+        lines, total = _levels([f"p{i}" for i in range(lanes)], bits, "signed ")
+        ports = f"input clk, input {_bus(lanes * x_bits)} x, input {_bus(lanes * w_bits)} w"
+        text = _module(name, f"{ports}, output {_bus(bits + 3)} y", *head, *lines, f"assign y = {total};")
+        what = f"dot product of 8 elements of {x_bits} bits and weights of {w_bits}"
+        yield Core("dot", name, what, text, logic.dot(lanes, x_bits, w_bits))
+
+
+def _product(i: int, x_bits: int, w_bits: int) -> str:
+    x = f"$signed(x[{(i + 1) * x_bits - 1}:{i * x_bits}])"
+    if w_bits == 1:
+        return f"(w[{i}] ? {x} : -{x})"
+    return f"{x} * $signed(w[{(i + 1) * w_bits - 1}:{i * w_bits}])"
+
+
+def _roms() -> Iterator[Core]:
+    rng = np.random.default_rng(SEED)
+    for depth in (32, 64, 128, 256, 1024):
+        words = rng.integers(0, 256, depth)
+        cases = " ".join(f"{i}: y = {word};" for i, word in enumerate(words.tolist()))
+        ports = f"input {_bus((depth - 1).bit_length())} a, output reg {_bus(8)} y"
+        text = _module(f"rom_{depth}", ports, f"always @* case (a) {cases} endcase")
+        yield Core("rom", f"rom_{depth}", f"ROM of {depth} words of 8 bits", text, lut_rom(depth, 8))
+
+
+def _paired_element(lanes: int, bits: int) -> Core:
+    """The ones of x1 ^ x2 in the whole vector arrive once for all elements and are taken off at the end."""
+    half, name = lanes // 2, f"paired_element_{lanes}_{bits}_1"
+    lines, ones = _tree("p", half)
+    text = _module(
+        name,
+        f"input clk, first, input {_bus(lanes)} x, w, input {_bus(bits)} t, odd, "
+        f"output reg {_bus(bits - 2)} sum, output y",
+        *_pair_wires("p", lanes),
+        *lines,
+        f"wire {_bus(bits - 2)} next = (first ? {bits - 2}'d0 : sum) + {ones};",
+        "always @(posedge clk) sum <= next;",
+        f"reg {_bus(bits)} all;",
+        "always @(posedge clk) all <= {next, 1'b0} - odd;",
+        "assign y = $signed(all) >= $signed(t);",
+    )
+    return Core("element", name, f"the same in pairs, SIMD {lanes}, 1 threshold", text)
+
+
+def _constants() -> Iterator[Core]:
+    for outputs, lanes in ((4, 32), (8, 64)):
+        yield from _constant(outputs, lanes)
+
+
+def _constant(outputs: int, lanes: int) -> Iterator[Core]:
+    """A layer that is computed whole in each step: its weights are part of the logic."""
+    weights = np.random.default_rng(SEED).integers(0, 2, (outputs, lanes))
+    ports = f"input clk, input {_bus(lanes)} x, output {_bus(outputs * (lanes.bit_length() + 1))} y"
+    for kind, body in (("xnor", _plain(weights)), ("pairs", _paired(weights))):
+        name = f"constant_{kind}_{outputs}x{lanes}"
+        what = f"constant weights {outputs} x {lanes}, {kind}"
+        yield Core("constant", name, what, _module(name, ports, *body))
+
+
+def _plain(weights: Array) -> list[str]:
+    lanes, lines = weights.shape[1], list[str]()
+    for o, row in enumerate(weights):
+        tree, ones = _tree(f"p{o}_", lanes)
+        lines += [f"wire {_bus(lanes)} p{o}_ = x ^ {_bits(row)};", *tree, _result(o, lanes, ones)]
+    return lines
+
+
+def _paired(weights: Array) -> list[str]:
+    lanes = weights.shape[1]
+    half = lanes // 2
+    odd, ones_odd = _tree("odd", half)
+    lines = [f"wire {_bus(half)} odd;"]
+    lines += [f"assign odd[{i}] = x[{2 * i}] ^ x[{2 * i + 1}];" for i in range(half)] + odd
+    for o, row in enumerate(weights):
+        tree, ones = _tree(f"p{o}_", half)
+        lines += [f"wire {_bus(lanes)} w{o} = {_bits(row)};", *_pair_wires(f"p{o}_", lanes, f"w{o}"), *tree]
+        lines.append(_result(o, lanes, f"{{{ones}, 1'b0}} - {ones_odd}"))
+    return lines
+
+
+def _result(o: int, lanes: int, value: str) -> str:
+    bits = lanes.bit_length() + 1
+    return f"assign y[{(o + 1) * bits - 1}:{o * bits}] = {value};"
+
+
+def _bits(row: Array) -> str:
+    return f"{len(row)}'b{''.join(map(str, row[::-1].tolist()))}"
+
+
+def _pair_wires(name: str, lanes: int, w: str = "w") -> list[str]:
+    half = lanes // 2
+    lines = [f"wire {_bus(half)} {name};"]
+    for i in range(half):
+        a, b = f"[{2 * i}]", f"[{2 * i + 1}]"
+        lines.append(f"assign {name}[{i}] = ({w}{a} ^ x{b}) ? ~({w}{a} ^ {w}{b}) : (x{a} ^ x{b});")
+    return lines
+
+
+def _tree(wire: str, n: int) -> tuple[list[str], str]:
+    """Adds the bits of a wire in pairs, a register behind every adder."""
+    return _levels([f"{wire}[{i}]" for i in range(n)], 1, "", wire)
+
+
+def _levels(terms: list[str], bits: int, sign: str, prefix: str = "l") -> tuple[list[str], str]:
+    lines = []
+    while len(terms) > 1:
+        bits += 1
+        names = [f"{prefix}_{bits}_{i}" for i in range((len(terms) + 1) // 2)]
+        for i, name in enumerate(names):
+            lines.append(f"reg {sign}{_bus(bits)} {name};")
+            lines.append(f"always @(posedge clk) {name} <= {' + '.join(terms[2 * i : 2 * i + 2])};")
+        terms = names
+    return lines, terms[0]
+
+
+def _adders(wire: str, n: int) -> tuple[list[str], str]:
+    """Full adders of a third of the bits each, whose sums and carries are counted in the same way."""
+    third = -(-n // 3)
+    if n <= 3:
+        return [], " + ".join(f"{wire}[{i}]" for i in range(n))
+    a, b = (f"{wire}[{(i + 1) * third - 1}:{i * third}]" for i in range(2))
+    c = f"{wire}[{n - 1}:{2 * third}]"
+    ones, carries = _adders(f"{wire}s", third), _adders(f"{wire}c", third)
+    lines = [
+        f"wire {_bus(third)} {wire}s = {a} ^ {b} ^ {c};",
+        f"wire {_bus(third)} {wire}c = ({a} & {b}) | ({c} & ({a} ^ {b}));",
+        *ones[0],
+        *carries[0],
+        f"reg {_bus(n.bit_length())} {wire}n;",
+        f"always @(posedge clk) {wire}n <= ({ones[1]}) + 2 * ({carries[1]});",
+    ]
+    return lines, f"{wire}n"
+
+
+def _bus(bits: int) -> str:
+    return f"[{bits - 1}:0]"
+
+
+def _module(name: str, ports: str, *body: str) -> str:
+    return "\n".join([f"module {name}({ports});", *(f"  {line}" for line in body), "endmodule", ""])
