@@ -69,7 +69,7 @@ def dsps(x_bits: int, w_bits: int) -> int:
     if not in_dsp(x_bits, w_bits):
         return 0
     wide, narrow = max(x_bits, w_bits), min(x_bits, w_bits)
-    return -(-wide // (DSP_A - 1)) * -(-narrow // (DSP_B - 1))
+    return -(-(wide - 1) // (DSP_A - 1)) * -(-(narrow - 1) // (DSP_B - 1))
 
 
 def accumulator(bits: int, lanes: int) -> float:
