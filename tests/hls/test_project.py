@@ -54,7 +54,7 @@ def test_same_graph_same_bytes(tmp_path: Path) -> None:
 
 def test_files(tmp_path: Path) -> None:
     write_project(dense_network((20, 6, 3)), tmp_path)
-    engines = ("tools", "values", "dot", "mvtu", "activation", "map", "width")
+    engines = ("tools", "values", "dot", "mvtu", "activation", "map")
     expected = {f"src/bnnc_{engine}.h" for engine in engines}
     expected |= {
         "src/net.cpp",
@@ -64,15 +64,20 @@ def test_files(tmp_path: Path) -> None:
         "tb/golden.h",
         "tb/net_tb.cpp",
     }
-    expected |= {"README.md", "scripts/vitis_hls.tcl", "hls_config.cfg"}
+    expected |= {"README.md", "scripts/vitis_hls.tcl", "scripts/out_of_context.tcl", "hls_config.cfg"}
+    expected.add("driver/pynq/net_pynq.py")
+    c_files = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_file.h", "bnnc_npy.c", "bnnc_npy.h", "main.c")
+    c_files += ("net_driver.c", "net_driver.h", "net_edge.c")
+    expected |= {f"driver/baremetal/{file}" for file in c_files}
     assert set(text_of(tmp_path)) == expected
 
 
 def test_entry_of_the_manifest(tmp_path: Path) -> None:
     entry = write_project(dense_network((20, 6, 3)), tmp_path)
     assert entry["top"] == "net_top"
-    assert entry["folding"] == {"fc0": {"pe": 3, "simd": 2}, "fc_last": {"pe": 1, "simd": 1}}
-    assert entry["slowest"] == 20
+    assert set(entry["folding"]) == {"input", "fc0", "fc_last", "output"}
+    assert entry["slowest"] == max(unit["cycles"] for unit in entry["units"])
+    assert (entry["part"], entry["board"], entry["control"]) == ("xc7z020clg400-1", "", "axilite")
 
 
 @pytest.mark.usefixtures("cpp")
@@ -145,8 +150,21 @@ def test_clock_that_is_none(clock: float, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_control_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(BnncError, match="control 'pcie'; there are axilite and none"):
+        write_project(dense_network((8, 4, 2)), tmp_path, control="pcie")
+
+
+def test_a_block_starts_by_a_register_or_runs_always(tmp_path: Path) -> None:
+    for control, macro in (("axilite", "BNNC_AXI_LITE"), ("none", "BNNC_FREE_RUNNING")):
+        write_project(dense_network((8, 4, 2)), tmp_path / control, control=control)
+        assert macro in (tmp_path / control / "src" / "net.cpp").read_text()
+        driver = (tmp_path / control / "driver" / "pynq" / "net_pynq.py").read_text()
+        assert ("write(0x00, 0x81)" in driver) == (control == "axilite")
+
+
 def test_part_and_clock_reach_the_scripts(tmp_path: Path) -> None:
     write_project(dense_network((8, 4, 2)), tmp_path, part="xczu3eg-sbva484-1-e", clock_mhz=250)
-    for script in ("scripts/vitis_hls.tcl", "hls_config.cfg"):
+    for script in ("scripts/vitis_hls.tcl", "scripts/out_of_context.tcl", "hls_config.cfg"):
         text = (tmp_path / script).read_text()
         assert "xczu3eg-sbva484-1-e" in text and "4.000" in text

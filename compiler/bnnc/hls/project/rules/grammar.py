@@ -107,7 +107,7 @@ _VITIS = _BOTH | {
         ("variable", "op"),
     ),
     "DEPENDENCE": Directive(
-        Place.FUNCTION_OR_LOOP,
+        Place.VARIABLE,
         {
             "variable": NAME,
             "class": "array|pointer",
@@ -139,7 +139,7 @@ _VIVADO = _BOTH | {
         ("variable", "core"),
     ),
     "DEPENDENCE": Directive(
-        Place.FUNCTION_OR_LOOP,
+        Place.VARIABLE,
         {"variable": NAME, "distance": NUMBER},
         alone="array|pointer|inter|intra|RAW|WAR|WAW|true|false",
     ),
