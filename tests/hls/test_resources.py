@@ -10,7 +10,17 @@ from bnnc.hls.model import logic
 from bnnc.hls.model.calibration import SHELL, UNIT, project_cost
 from bnnc.hls.model.compute import mvtu_cost, sparse_cost
 from bnnc.hls.model.functions import Function, function_circuit, thresholds
-from bnnc.hls.model.memory import bram18s, fifo_cost, lut_ram, lut_rom, ram_cost, rom_cost, urams
+from bnnc.hls.model.memory import (
+    MEMORY_PORT,
+    bram18s,
+    fifo_cost,
+    lut_ram,
+    lut_rom,
+    ram_cost,
+    rom_cost,
+    urams,
+    weights_cost,
+)
 from bnnc.hls.model.moving import add_cost, map_cost, pool_cost, top_k_cost, width_cost, window_cost
 from bnnc.hls.model.resources import NOTHING, Resources, total
 
@@ -77,13 +87,14 @@ def test_small_arrays_stay_in_lookup_tables() -> None:
     ("storage", "expected"),
     [
         ("lut", Resources(lut=4 * 2 * 20, ff=4 * 20)),
-        ("bram", Resources(bram18=4)),
-        ("uram", Resources(uram=4)),
-        ("ddr", fifo_cost(512, 80)),
+        ("bram", Resources(bram18=3)),  # 80 bits, 36 of them in a block
+        ("uram", MEMORY_PORT + Resources(uram=2)),
+        ("ddr", MEMORY_PORT + Resources(ff=2 * 80)),
+        (None, Resources(lut=4 * 2 * 20, ff=4 * 20)),
     ],
 )
-def test_constants_lie_where_they_are_told(storage: str, expected: Resources) -> None:
-    assert rom_cost(128, 20, storage, copies=4) == expected
+def test_weights_lie_where_they_are_told(storage: str | None, expected: Resources) -> None:
+    assert weights_cost(128, 20, 4, storage) == expected
 
 
 def test_a_single_constant_takes_nothing() -> None:
@@ -107,7 +118,7 @@ def test_a_matrix_takes_more_the_more_it_does(what: str, storage: str) -> None:
 
 def test_weights_move_between_memories() -> None:
     in_tables, in_blocks = (mvtu_cost(**MATRIX, storage=storage) for storage in ("lut", "bram"))
-    assert in_blocks.bram18 - in_tables.bram18 == MATRIX["pe"]
+    assert in_blocks.bram18 - in_tables.bram18 == bram18s(36 * 8, 32 * 8)
     assert in_tables.lut - in_blocks.lut == MATRIX["pe"] * lut_rom(36 * 8, 32)
 
 

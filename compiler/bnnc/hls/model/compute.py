@@ -5,7 +5,7 @@ from __future__ import annotations
 from bnnc.hls.model import logic
 from bnnc.hls.model.calibration import unit_cost
 from bnnc.hls.model.functions import Function, function_circuit, thresholds
-from bnnc.hls.model.memory import ram_cost, rom_cost
+from bnnc.hls.model.memory import ram_cost, rom_cost, weights_cost
 from bnnc.hls.model.resources import NOTHING, Circuit, Resources
 
 
@@ -29,14 +29,14 @@ def mvtu_cost(
 
     pe outputs of `simd` products each a step; elements of x_bits times weights of w_bits, 1 for bipolar ones
     as well as bits; sums of sum_bits. A vector takes words * folds steps (inputs / simd, outputs / pe).
-    storage: where weights lie, lut, bram, uram or ddr; every element has an array of its own. A vector is
-    kept for `uses` folds: all of them, unless groups share out the inputs. The activation has `steps`
-    thresholds (0: sums as they are), or is `function`. extra_bits: more in a word than its elements.
+    storage: where weights lie, as `weights_cost` has it. A vector is kept for `uses` folds: all of them,
+    unless groups share out the inputs. The activation has `steps` thresholds (0: sums as they are), or is
+    `function`. extra_bits: more in a word than its elements.
     """
     f = function or thresholds(steps, sum_bits, out_bits)
     in_bits = simd * x_bits + extra_bits
     vector = ram_cost(words, in_bits) if (uses or folds) > 1 else NOTHING
-    weights = rom_cost(words * folds, simd * w_bits, storage, copies=pe)
+    weights = weights_cost(words * folds, simd * w_bits, pe, storage)
     elements = elements_circuit(pe, simd, x_bits, w_bits, sum_bits)
     counters = sum(map(logic.counter, (words, folds, words * folds)))
     around = Circuit(counters, in_bits + 2 * pe * f.y_bits, vector + weights)

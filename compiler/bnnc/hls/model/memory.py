@@ -9,7 +9,10 @@ BRAM_DEPTH = 32768  # of the narrowest block of 36 kbit: deeper memories are sta
 URAM_DEPTH, URAM_BITS = 4096, 72
 SMALL_BITS = 1024  # arrays and FIFOs up to this size stay in lookup tables when nobody says where they lie
 FIFO_LUTS, FIFO_FFS = 12, 8  # flags of a FIFO
-LUT, BRAM, URAM, DDR = "lut", "bram", "uram", "ddr"
+LUT, BRAM = "lut", "bram"
+MAX_LUT_DEPTH = 128  # of weights that lie in lookup tables when nobody says where
+MEMORY_PORT = Resources(lut=700, ff=830, bram18=4)
+"""A port that reads memory in bursts of words of 64 bits, as synthesis reports of Vitis HLS have it."""
 
 
 def bram18s(depth: int, bits: int) -> int:
@@ -61,21 +64,34 @@ def is_small(depth: int, bits: int) -> bool:
 
 
 def rom_cost(depth: int, bits: int, storage: str | None = None, copies: int = 1) -> Resources:
-    """Constants: `copies` arrays in `storage` (lut, bram, uram, ddr), None for the tool's own choice.
+    """Constants: `copies` arrays in lookup tables (lut) or block RAM (bram), None for the tool's own choice.
 
-    A single word is part of the logic that reads it. Words in DDR pass through a FIFO of 512 for each array.
+    A single word is part of the logic that reads it.
     """
     if depth <= 1:
         return NOTHING
-    match storage or (LUT if is_small(depth, bits) else BRAM):
+    if storage == LUT or (storage is None and is_small(depth, bits)):
+        return Resources(lut=lut_rom(depth, bits), ff=bits) * copies
+    return Resources(bram18=bram18s(depth, bits)) * copies
+
+
+def weights_cost(depth: int, bits: int, elements: int, storage: str | None = None) -> Resources:
+    """A word of `bits` bits for each processing element in every step.
+
+    storage: lut, an array for each element; bram, banks that they share; uram, filled through a port; ddr,
+    read through one. None: tables if they are not deep.
+    """
+    if depth <= 1 and storage in (None, LUT, BRAM):
+        return NOTHING
+    match storage or (LUT if depth <= MAX_LUT_DEPTH else BRAM):
         case "lut":
-            return Resources(lut=lut_rom(depth, bits), ff=bits) * copies
+            return rom_cost(depth, bits, LUT, elements)
         case "uram":
-            return Resources(uram=urams(depth, bits)) * copies
+            return MEMORY_PORT + Resources(uram=urams(depth, bits * elements))
         case "ddr":
-            return fifo_cost(512, bits * copies)
+            return MEMORY_PORT + Resources(ff=2 * bits * elements)
         case _:
-            return Resources(bram18=bram18s(depth, bits)) * copies
+            return Resources(bram18=bram18s(depth, bits * elements))
 
 
 def ram_cost(depth: int, bits: int, copies: int = 1) -> Resources:
