@@ -9,7 +9,7 @@ BRAM_DEPTH = 32768  # of the narrowest block of 36 kbit: deeper memories are sta
 URAM_DEPTH, URAM_BITS = 4096, 72
 SMALL_BITS = 1024  # arrays and FIFOs up to this size stay in lookup tables when nobody says where they lie
 FIFO_LUTS, FIFO_FFS = 12, 8  # flags of a FIFO
-LUT, BRAM = "lut", "bram"
+LUT, BRAM, URAM, DDR = "lut", "bram", "uram", "ddr"
 MAX_LUT_DEPTH = 128  # of weights that lie in lookup tables when nobody says where
 MEMORY_PORT = Resources(lut=700, ff=830, bram18=4)
 """A port that reads memory in bursts of words of 64 bits, as synthesis reports of Vitis HLS have it."""
