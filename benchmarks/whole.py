@@ -124,7 +124,7 @@ def side_work(program: Compiled) -> float:
 def planned_bytes(program: Compiled) -> int:
     """The arena without the codes, the raw integers and the self-test's buffer behind it."""
     source = (program.folder / f"{program.name}.c").read_text(encoding="utf-8")
-    start = source.split("memcpy(a + ", 1)[1].split(",", 1)[0]
+    start = source.split("memmove(a + ", 1)[1].split(",", 1)[0]
     return int(start)
 
 

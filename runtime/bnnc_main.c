@@ -29,7 +29,7 @@ static const char usage[] =
     "  --codes         the input holds integer codes; needed where no integer domain was declared\n"
     "  --limit N       only the first N samples\n"
     "  --repeat N      run every sample N times and print the time of one run\n"
-    "  --self-test     run the built-in samples only; exit status 0 when every integer is right\n";
+    "  --self-test     run samples of its own only; exit status 0 when every integer is right\n";
 
 /* Print an error and return false. */
 static bool fail(const char *format, ...) {
@@ -301,7 +301,7 @@ static bool process(const struct options *options) {
 
 static bool self_test(void) {
     const int bad = bnnc_model.self_test();
-    if (bad != 0) return fail("self-test: built-in sample %d gives other integers", bad - 1);
+    if (bad != 0) return fail("self-test: sample %d gives other integers", bad - 1);
     fprintf(stderr, "%s: self-test passed\n", bnnc_model.name);
     return true;
 }

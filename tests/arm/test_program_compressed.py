@@ -55,9 +55,8 @@ def network(name: str = "frequent") -> Graph:
 
 
 def build(graph: Graph, folder: Path, kind: str = "host", compress: str = "huffman") -> arm.Built:
-    codes = random_codes(graph, 2, 3)
     folder.mkdir(exist_ok=True)
-    return arm.build(graph, target(kind), folder, arm.Golden(codes, run(graph, codes)), compress)
+    return arm.build(graph, target(kind), folder, compress)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +145,7 @@ def build_tiny(graph: Graph, out: Path, compress: str = "huffman") -> arm.Built:
     steps, tools = arm.program_stages(graph), arm.toolchain(tiny.HOST)
     out.mkdir()
     kernels = tiny.stand_in(steps, tools, out.parent)
-    return arm.assemble(graph, steps, kernels, tiny.HOST, tools, tiny.golden(graph), out, compress)
+    return arm.assemble(graph, steps, kernels, tiny.HOST, tools, out, compress)
 
 
 def few_weights() -> Graph:

@@ -38,8 +38,7 @@ class Edges:
         self.graph = graph
         self.name = identifier(graph.name)
         tools = arm.toolchain(target("host"))
-        none = np.zeros((1, 1), np.int8)
-        write_sources(graph, EMPTY, arm.Golden(none, none), tools, folder, project(graph))
+        write_sources(graph, EMPTY, tools, folder, project(graph))
         sources = (f"{self.name}_edge.c", "runtime/bnnc_edge.c")
         for source in sources:
             tools.compile(folder, source, f"{Path(source).stem}.o")

@@ -31,7 +31,7 @@ def share_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def build(graph: Graph, folder: Path, threads: int, kind: str = "host") -> arm.Built:
-    return arm.build(graph, target(kind), folder, tiny.golden(graph), threads=threads)  # type: ignore[arg-type]
+    return arm.build(graph, target(kind), folder, threads=threads)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from bnnc.arm import build as arm
-from bnnc.arm.project import Golden
 from bnnc.arm.toolchain import Toolchain
 from bnnc.ir.edge_ops import EncodeInput, Input, Reshape, ToFloat
 from bnnc.ir.elem import I8, Elem, elem
@@ -18,7 +17,6 @@ from bnnc.ir.op import Array, Op
 from bnnc.ir.parts import core_input, core_result
 from bnnc.ir.source_ops import Add, Mul
 from bnnc.schedule.stages import Stage
-from bnnc.sim.simulator import run
 from bnnc.targets import Target, target
 
 NO_FLOATS = np.zeros((0, 0), np.float32)
@@ -62,16 +60,11 @@ def samples(graph: Graph, count: int, seed: int = 1) -> Array:
     return (source.first + step * steps).astype(source.elem.dtype)
 
 
-def golden(graph: Graph, count: int = 2) -> Golden:
-    codes = samples(graph, count, seed=7)
-    return Golden(codes, run(graph, codes))
-
-
-def build(graph: Graph, out: Path, on: Target = HOST, vectors: Golden | None = None) -> arm.Built:
+def build(graph: Graph, out: Path, on: Target = HOST) -> arm.Built:
     """The program of `dense(...)` with stand-in kernels."""
     steps, tools = arm.program_stages(graph), arm.toolchain(on)
     kernels = stand_in(steps, tools, out.parent)
-    return arm.assemble(graph, steps, kernels, on, tools, vectors or golden(graph), out)
+    return arm.assemble(graph, steps, kernels, on, tools, out)
 
 
 def stand_in(steps: Sequence[Stage], tools: Toolchain, folder: Path) -> arm.Kernels:

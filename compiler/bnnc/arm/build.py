@@ -7,18 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bnnc.arm.layout import Layout, lay_out, share
-from bnnc.arm.project import Golden, Project, object_of, project, write_sources
+from bnnc.arm.project import Project, object_of, project, write_sources
 from bnnc.arm.sizes import StageSize, stage_sizes
 from bnnc.arm.stored import StoredLayer, store_constants
 from bnnc.arm.toolchain import Toolchain, cross_toolchain, native_toolchain
-from bnnc.errors import BnncError
 from bnnc.ir.graph import Graph
 from bnnc.schedule.memory import aligned, plan
 from bnnc.schedule.stages import Stage, stages
 from bnnc.storage.layer import Part
 from bnnc.targets import Target
-
-__all__ = ["Built", "Golden", "build"]
 
 
 @dataclass(frozen=True)
@@ -63,19 +60,15 @@ class Built:
     stages: tuple[StageSize, ...] = ()
 
 
-def build(
-    graph: Graph, target: Target, out: Path, golden: Golden, compress: str = "none", threads: int = 1
-) -> Built:
+def build(graph: Graph, target: Target, out: Path, compress: str = "none", threads: int = 1) -> Built:
     """Fill the empty folder `out`. The same input gives the same bytes. `compress`: none or huffman.
 
-    Raises BnncError when there is no golden sample or no compiler, before anything costly is done.
+    Raises BnncError when there is no compiler, before anything costly is done.
     """
-    if len(golden.codes) == 0:
-        raise BnncError.at("", "no sample for the program's self-test", "give at least one")
     tools = toolchain(target)
     steps = program_stages(graph)
     kernels = compile_kernels(steps, target, threads)
-    return assemble(graph, steps, kernels, target, tools, golden, out, compress)
+    return assemble(graph, steps, kernels, target, tools, out, compress)
 
 
 def toolchain(target: Target) -> Toolchain:
@@ -110,7 +103,6 @@ def assemble(
     kernels: Kernels,
     target: Target,
     tools: Toolchain,
-    golden: Golden,
     out: Path,
     compress: str = "none",
 ) -> Built:
@@ -122,7 +114,7 @@ def assemble(
     memory = plan(steps, kernels.all_scratch_bytes)
     layout = share(lay_out(graph, steps, memory, stored), kernels.scratch_bytes, kernels.are_shared)
     (out / files.kernels).write_bytes(kernels.object_file)
-    write_sources(graph, layout, golden, tools, out, files)
+    write_sources(graph, layout, tools, out, files)
     library = _compile_and_link(files, target, tools, out)
     sizes = stage_sizes(steps, memory, kernels.all_scratch_bytes, kernels.constants)
     return replace(_built(files, layout, library), layers=stored.layers, stages=sizes)

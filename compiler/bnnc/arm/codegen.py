@@ -18,7 +18,7 @@ from bnnc.arm.sharing import threads_of
 from bnnc.schedule.stages import Stage
 from bnnc.targets import Target
 
-# LLVM would unroll loops until their constants no longer fit the registers. Kernels that differ in nothing but
+# LLVM would unroll loops until constants no longer fit the registers. Kernels that differ in nothing but
 # their constants, which they are told, become jumps to one of them.
 _LLVM_FLAGS = ("-unroll-threshold-aggressive:uint=60", "-enable-merge-functions:bool=true")
 

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from bnnc.arm.layout import Layout
+from bnnc.arm.self_test import SAMPLES, digests, n_codes
 from bnnc.arm.toolchain import LDFLAGS, Toolchain
 from bnnc.edge.converters import order
 from bnnc.edge.names import c_string, comment, identifier
-from bnnc.edge.numbers import initializer
-from bnnc.edge.source import edge_source
+from bnnc.edge.source import code_of_step, edge_source
 from bnnc.ir.elem import Elem
 from bnnc.ir.graph import Graph
-from bnnc.ir.op import Array
 from bnnc.ir.parts import core_input, core_result
 from bnnc.resources import resource, templates
 from bnnc.schedule.memory import ALIGNMENT
@@ -35,14 +34,6 @@ DECODER = (
     "bnnc_weights.c",
     "bnnc_weights.h",
 )
-
-
-@dataclass(frozen=True)
-class Golden:
-    """Samples of the self-test: codes (N, *device input), and raw integers (N, *device output) for them."""
-
-    codes: Array
-    raw: Array
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ class Model:
     alignment: int
     has_domain: bool
     rejects: bool
-    n_golden: int
+    n_samples: int
     loads: bool
     is_bare: bool
     threads: int
@@ -114,18 +105,16 @@ def project(graph: Graph, compress: str = "none", is_bare: bool = False, threads
     return Project(name, library, program, loads, threads=threads)
 
 
-def write_sources(
-    graph: Graph, layout: Layout, golden: Golden, tools: Toolchain, folder: Path, files: Project
-) -> None:
+def write_sources(graph: Graph, layout: Layout, tools: Toolchain, folder: Path, files: Project) -> None:
     """Everything but the object file of the kernels."""
-    model = describe(graph, layout, golden, files)
+    model = describe(graph, layout, files)
     (folder / "weights.bin").write_bytes(layout.weights)
     (folder / "runtime" / ("bare" if files.is_bare else "")).mkdir(parents=True)
     for file in _runtime(files):
         shutil.copyfile(resource("bnnc.runtime", file), folder / "runtime" / file)
     edge = edge_source(graph, model.name, f"{model.name}.h")
     (folder / f"{model.name}_edge.c").write_text(edge, encoding="utf-8")
-    for file, template, values in _files(graph, model, layout, golden, tools, files):
+    for file, template, values in _files(graph, model, layout, tools, files):
         (folder / file).write_text(_render(template, {"m": model, **values}), encoding="utf-8")
 
 
@@ -135,7 +124,7 @@ def _runtime(files: Project) -> tuple[str, ...]:
     return (*(BARE if files.is_bare else RUNTIME), *decoder, *pool)
 
 
-def describe(graph: Graph, layout: Layout, golden: Golden, files: Project) -> Model:
+def describe(graph: Graph, layout: Layout, files: Project) -> Model:
     """The facts of a graph."""
     source, result, output = core_input(graph), core_result(graph), graph.result.type
     return Model(
@@ -158,7 +147,7 @@ def describe(graph: Graph, layout: Layout, golden: Golden, files: Project) -> Mo
         alignment=ALIGNMENT,
         has_domain=source.values.size > 0,
         rejects=source.reject.size > 0,
-        n_golden=len(golden.codes),
+        n_samples=SAMPLES,
         loads=files.loads,
         is_bare=files.is_bare,
         threads=files.threads,
@@ -171,25 +160,27 @@ def c_type(elem: Elem) -> str:
 
 
 def _files(
-    graph: Graph, model: Model, layout: Layout, golden: Golden, tools: Toolchain, files: Project
+    graph: Graph, model: Model, layout: Layout, tools: Toolchain, files: Project
 ) -> list[tuple[str, str, Mapping[str, object]]]:
     """(file, template, values) of everything that is generated."""
-    name, n = model.name, len(golden.codes)
+    name = model.name
     program = {
         "domain": _domain(model),
         "samples": _samples(graph),
         "order": order(graph),
         "takes_integers": core_input(graph).is_domain,
     }
-    samples = {
-        "codes": initializer(golden.codes.reshape(n, -1)),
-        "raw": initializer(golden.raw.reshape(n, -1)),
+    self_test = {
+        "digests": [f"UINT64_C({digest})" for digest in digests(graph)],
+        "n_codes": n_codes(graph),
+        "code": code_of_step(core_input(graph)),
+        "codes_offset": layout.input,
         "raw_offset": layout.test_output,
     }
     return [
         (f"{name}.h", "model.h.j2", {}),
         (f"{name}.c", "model.c.j2", {"layout": layout}),
-        (f"{name}_self_test.c", "self_test.c.j2", samples),
+        (f"{name}_self_test.c", "self_test.c.j2", self_test),
         (f"{name}_weights.S", "weights.S.j2", {"digest": hashlib.sha256(layout.weights).hexdigest()}),
         (files.program[0], "image.c.j2" if files.is_bare else "program.c.j2", program),
         ("Makefile", "Makefile.j2", _make_values(files, tools)),

@@ -24,13 +24,13 @@ def edge_source(graph: Graph, name: str, header: str) -> str:
         "encoder": converters.encoder(graph, tables),
         "decoder": converters.decoder(graph, tables),
         "tables": tables.made,
-        "code": _code_of_step(op),
+        "code": code_of_step(op),
         "op": op,
     }
     return templates("edge").get_template("edge.c.j2").render(values)
 
 
-def _code_of_step(op: EncodeInput) -> str:
+def code_of_step(op: EncodeInput) -> str:
     """The code that stands `step` cuts up."""
     scaled = "(int32_t)step" if op.unit == 1 else f"{op.unit} * (int32_t)step"
     return f"{op.first} + {scaled}" if op.first else scaled

@@ -24,22 +24,19 @@ GOLDEN_SAMPLES = 4
 def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | None = None) -> dict[str, Any]:
     """Fill the empty folder, and describe what was built for the manifest.
 
-    The first of the samples x float32 (N, *input), or generated ones, become golden vectors.
+    The first of the samples x float32 (N, *input), or generated ones, become golden vectors of target hls.
     """
     check_buildable(graph, target)
-    chosen = generated_samples(graph, GOLDEN_SAMPLES) if x is None else x[:GOLDEN_SAMPLES]
-    codes = encode(graph, chosen)
-    golden = (codes, simulator.run(graph, codes))
     if target.processor is None:
         from bnnc.hls import build as hls
 
+        chosen = generated_samples(graph, GOLDEN_SAMPLES) if x is None else x[:GOLDEN_SAMPLES]
+        codes = encode(graph, chosen)
+        golden = (codes, simulator.run(graph, codes))
         return hls.build(graph, folder, name=graph.name, golden=golden, compress=target.compress)
     from bnnc.arm import build as arm
-    from bnnc.arm.project import Golden
 
-    built = asdict(
-        arm.build(graph, target.processor, folder, Golden(*golden), target.compress, target.threads)
-    )
+    built = asdict(arm.build(graph, target.processor, folder, target.compress, target.threads))
     return {key: value for key, value in built.items() if value != ()}
 
 
