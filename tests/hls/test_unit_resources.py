@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.hls.branches import grouped_network, residual_network, rescales, shuffled_network, sparse_network
+from tests.hls.branches import grouped_network, rescales, residual_network, shuffled_network, sparse_network
 from tests.hls.projects import (
     Folding,
     convolutional_network,
