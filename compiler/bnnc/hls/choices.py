@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bnnc.hls.branch_units import joined_wire, moves_together
 from bnnc.hls.folding import Foldable
@@ -22,6 +23,8 @@ from bnnc.hls.layers import (
     TopKLayer,
     TransposeLayer,
 )
+from bnnc.hls.matrix_window import window_of
+from bnnc.hls.mvtu import storages
 from bnnc.hls.small_units import pool_cycles, pooled_wire
 from bnnc.ir.op import map_shape
 
@@ -75,8 +78,13 @@ def open_layer(layer: Layer, x: Sequence[Wire]) -> Open:
 
 
 def _matrix(layer: MatrixLayer) -> Foldable:
+    """The slower of the matrix and the window in front of it says how long it takes."""
     m = layer.matrix
-    return Foldable(layer.name, m.conv.name, m.size(layer.act.lane.bits).cycles())
+    cycles = m.size(layer.act.lane.bits).cycles()
+    if m.needs_window:
+        steps = {simd: window_of(m, simd).steps for simd in {fold.simd for fold in cycles}}
+        cycles = {fold: max(n, steps[fold.simd]) for fold, n in cycles.items()}
+    return Foldable(layer.name, m.conv.name, cycles, partial(storages, m))
 
 
 def _elementwise(layer: AddLayer | MapLayer | ConcatLayer, x: Sequence[Wire]) -> dict[int, int]:

@@ -25,6 +25,7 @@ from bnnc.hls.layers import (
     TopKLayer,
     TransposeLayer,
 )
+from bnnc.hls.matrix import Matrix
 from bnnc.hls.matrix_window import matrix_window
 from bnnc.hls.mvtu import matrix_unit
 from bnnc.hls.names import Names
@@ -33,6 +34,7 @@ from bnnc.hls.plan import plan_layers
 from bnnc.hls.settings import Choice, Settings, chosen_settings, default_settings
 from bnnc.hls.small_units import map_unit, pool_unit, pool_window, top_k_unit, transpose_unit
 from bnnc.hls.sparse import sparse_unit
+from bnnc.hls.storage import Storage
 from bnnc.hls.units import Unit
 from bnnc.hls.window import window_unit
 from bnnc.ir.graph import Graph
@@ -79,16 +81,16 @@ def _stages(plan: Plan, network: Network, settings: Settings) -> tuple[Stage, ..
     waiting = {0: first.fork(plan.port, plan.readers(0))}
     for number, (layer, reads) in enumerate(zip(plan.layers, plan.reads, strict=True), 1):
         branches = [waiting[value].pop(0) for value in reads]
-        last = _add(layer, branches, settings)
+        last = add_layer(layer, branches, settings)
         waiting[number] = last.fork(layer.name, plan.readers(number))
     return network.finish()
 
 
-def _add(layer: Layer, branches: list[Branch], settings: Settings) -> Branch:
+def add_layer(layer: Layer, branches: list[Branch], settings: Settings) -> Branch:
     """The branch behind a layer that reads `branches`."""
     name, branch = layer.name, branches[0]
     if isinstance(layer, MatrixLayer | SparseLayer):
-        _add_folded(layer, branch, settings.folds[name])
+        _add_folded(layer, branch, settings.folds[name], settings.storages.get(name))
         return branch
     for other in branches:
         other.to_lanes(settings.lanes[name], name)
@@ -122,7 +124,9 @@ def _unit_of(layer: MapLayer | GatherLayer | TransposeLayer | TopKLayer, branch:
             return top_k_unit(layer.op, wire, take(f"{name}_top_k"))
 
 
-def _add_folded(layer: MatrixLayer | SparseLayer, branch: Branch, fold: Fold) -> None:
+def _add_folded(
+    layer: MatrixLayer | SparseLayer, branch: Branch, fold: Fold, storage: Storage | None
+) -> None:
     name = layer.name
     branch.to_lanes(layer.matrix.in_lanes(fold.simd), name)
     if isinstance(layer, SparseLayer):
@@ -131,15 +135,16 @@ def _add_folded(layer: MatrixLayer | SparseLayer, branch: Branch, fold: Fold) ->
         return
     m = layer.matrix
     if branch.wire.lane != m.x:
-        # The padding holds an integer that the codes of the map have no room for.
-        keep, unit = (
-            Activation(None, m.x, branch.wire.lo, branch.wire.hi),
-            branch.names.take(f"{name}_recode"),
-        )
-        branch.add(map_unit(keep, branch.wire, unit, m.channels, f"codes of {m.x.bits} bits"))
+        branch.add(recode_unit(m, branch.wire, branch.names.take(f"{name}_recode")))
     if m.needs_window:
         branch.add(matrix_window(m, branch.wire, branch.names.take(f"{name}_window"), fold.simd))
-    branch.add(matrix_unit(m, layer.act, branch.names.take(f"{name}_mvtu"), fold))
+    branch.add(matrix_unit(m, layer.act, branch.names.take(f"{name}_mvtu"), fold, storage))
+
+
+def recode_unit(m: Matrix, x: Wire, name: str) -> Unit:
+    """The padding holds an integer that the codes of the map have no room for."""
+    keep = Activation(None, m.x, x.lo, x.hi)
+    return map_unit(keep, x, name, m.channels, f"codes of {m.x.bits} bits")
 
 
 def _add_pool(layer: PoolLayer, branch: Branch) -> None:

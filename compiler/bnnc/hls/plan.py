@@ -101,9 +101,8 @@ class _Planner:
         """Whatever comes out as 32-bit integers."""
         value = self.values[result]
         wire = self.wires[value]
-        if not self.layers or wire.lane != RAW:
-            act = Activation(None, RAW, wire.lo, wire.hi)
-            self._map(OUTPUT, act, value, wire.size, "32-bit integers of the output")
+        act = Activation(None, RAW, wire.lo, wire.hi)
+        self._map(OUTPUT, act, value, wire.size, "32-bit integers of the output")
 
     def add(self, op: Op, fused: Fused) -> None:
         made = self._made(op, fused, tuple(self.values[operand] for operand in op.operands))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from bnnc.hls.activations import MAX_COMPARED, Activation, reachable_steps
 from bnnc.hls.lanes import signed_bits
@@ -36,6 +37,7 @@ def thresholds(steps: int, x_bits: int, y_bits: int) -> Function:
     return Function(kind, x_bits, y_bits, steps)
 
 
+@cache
 def function_of(act: Activation, lo: int, hi: int) -> Function:
     """The function of integers lo..hi."""
     x_bits, y_bits = signed_bits(lo, hi), act.lane.bits
