@@ -65,6 +65,11 @@ class HlsExecutor:
         name = bench.name.removesuffix("_tb.cpp")
         dtype = core_input(self._graph).elem.dtype
         template = templates("hls").get_template("driver.cpp.j2")
+        memories = sorted(path.stem for path in (self._project / "weights").glob("*.npy"))
         return template.render(
-            name=name, top=f"{name}_top", code_type=f"{dtype.name}_t", code_bits=8 * dtype.itemsize
+            name=name,
+            top=f"{name}_top",
+            code_type=f"{dtype.name}_t",
+            code_bits=8 * dtype.itemsize,
+            memories=memories,
         )

@@ -12,9 +12,10 @@ from bnnc.hls.folding import Fold
 from bnnc.hls.layers import MatrixLayer
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.matrix import Matrix
-from bnnc.hls.mvtu import WEIGHTS, folds_of, matrix_unit, weight_lanes
+from bnnc.hls.mvtu import folds_of, matrix_unit, weight_bits, weight_lanes
 from bnnc.hls.network import Stage
 from bnnc.hls.roms import Reader, Rom, rom
+from bnnc.hls.storage import WEIGHTS, Storage, Weights, once
 from bnnc.ir.op import Array
 from bnnc.storage import huffman
 
@@ -92,13 +93,12 @@ def _compressed(stage: Stage, layer: MatrixLayer, fold: Fold) -> tuple[Stage, St
         return stage, StoredMatrix(m.conv.name, "raw", plain, plain)
     symbols, tables = smallest
     assert np.array_equal(_restored(symbols, m), m.w.codes(m.weights)), "codes that are not the weights"
-    unit = matrix_unit(m, layer.act, name, fold, _rom(name, m, fold, tables))
+    unit = matrix_unit(m, layer.act, name, fold, Storage.BRAM, _memory(name, m, fold))
     unit = replace(
         unit,
         engines=(*unit.engines, "huffman"),
         parameters=f"{unit.parameters}\n{_struct(name, symbols, tables, m)}",
         rom=unit.rom + "".join(part.arrays for part in _readers(name, tables)),
-        loads=True,
     )
     return replace(stage, unit=unit), StoredMatrix(m.conv.name, symbols.form, plain, tables.n_bytes)
 
@@ -153,13 +153,14 @@ def _symbol_bits(values: Array) -> int:
     return max(1, int(values.max()).bit_length())
 
 
-def _rom(name: str, m: Matrix, fold: Fold, tables: _Tables) -> Rom:
-    """The memories, one for each processing element, and the function that reads them."""
-    lanes = weight_lanes(m, fold)
-    words = folds_of(m, fold) * m.shape[1] // lanes
-    memory = f"static ap_uint<{lanes * m.w.bits}> {name}_memory[{fold.pe}][{words}];\n"
+def _memory(name: str, m: Matrix, fold: Fold) -> Weights:
+    """One for each processing element, filled before the first sample."""
+    words = folds_of(m, fold) * m.shape[1] // weight_lanes(m, fold)
+    memory = f"static ap_uint<{weight_bits(m, fold)}> {name}_memory[{fold.pe}][{words}];\n"
     head = f"{WEIGHTS.returns} {WEIGHTS.name}(int pe, int word)"
-    return Rom(memory, cpp.function(head, f"return {name}_memory[pe][word];"))
+    load = once(f"bnnc::load<{name}_matrix, {name}_codes>({name}_memory);")
+    reader = cpp.function(head, f"return {name}_memory[pe][word];")
+    return Weights(reader, memory, (f"BNNC_COPIES({name}_memory)", *load))
 
 
 def _readers(name: str, tables: _Tables) -> tuple[Rom, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bnnc.hls.lanes import MAX_WEIGHT_BITS, MAX_WORD_BITS, divisors
+from bnnc.hls.storage import Storage
 
 
 @dataclass(frozen=True, order=True)
@@ -18,16 +19,23 @@ class Fold:
         return f"pe {self.pe} with simd {self.simd}"
 
 
+def no_storages(fold: Fold) -> tuple[Storage, ...]:
+    """Of a matrix whose weights lie where the tool wants them."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Foldable:
     """A matrix as far as folding goes: `name` in the sources, `node` in the model.
 
-    `cycles` has every folding that is possible, and the cycles of a sample with it.
+    `cycles` has every folding that is possible, and the cycles of a sample with it; `storages` where the
+    weights may lie with a folding, the default first.
     """
 
     name: str
     node: str
     cycles: Mapping[Fold, int]
+    storages: Callable[[Fold], tuple[Storage, ...]] = no_storages
 
     def pe_choices(self) -> list[int]:
         return sorted({fold.pe for fold in self.cycles})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from bnnc.hls import cpp
@@ -14,54 +16,80 @@ from bnnc.hls.model.functions import function_of
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
-from bnnc.hls.roms import Reader, Rom, rom
+from bnnc.hls.storage import BEAT_BITS, Storage, Weights, default_storage, stored_weights
 from bnnc.hls.units import Unit
 from bnnc.ir.op import Array
 
-WEIGHTS = Reader("weights_t", "weights", ("pe", "word"), "pe", "word")
+FILES: Mapping[Storage, tuple[str, ...]] = {
+    Storage.LUT: (),
+    Storage.BRAM: (),
+    Storage.URAM: ("fill",),
+    Storage.DDR: ("mvtu",),
+}
+"""Engines that a unit needs beside its own."""
 
 
-def matrix_unit(m: Matrix, act: Activation, name: str, fold: Fold, weights: Rom | None = None) -> Unit:
-    """The unit behind a stream of words of `fold.simd` lanes; `weights` are constants unless given."""
-    outputs, inputs = m.shape
-    words = inputs // weight_lanes(m, fold)
-    steps = m.vectors * folds_of(m, fold) * words
-    out = activation_text(act, name, fold.pe, m.lo, m.hi)
+def matrix_unit(
+    m: Matrix,
+    act: Activation,
+    name: str,
+    fold: Fold,
+    storage: Storage | None = None,
+    weights: Weights | None = None,
+) -> Unit:
+    """The unit behind a stream of words of `fold.simd` lanes; its weights lie in `storage` unless given."""
+    words = m.shape[1] // weight_lanes(m, fold)
+    depth = folds_of(m, fold) * words
+    storage = storage or default_storage(depth)
     if weights is None:
-        weights = rom(name, WEIGHTS, list(_weight_words(m, fold)), hexadecimal=True)
-    wire = Wire(act.lane, fold.pe, m.vectors * outputs, act.lo, act.hi, m.vectors)
+        assert storage in storages(m, fold), f"the weights of {name} do not fit into a word of {storage}"
+        weights = stored_weights(name, _weight_words(m, fold), weight_bits(m, fold), storage)
+    engine = "streamed_mvtu" if storage is Storage.DDR else "mvtu"
+    out = activation_text(act, name, fold.pe, m.lo, m.hi)
+    wire = Wire(act.lane, fold.pe, m.vectors * m.shape[0], act.lo, act.hi, m.vectors)
     return Unit(
         name=name,
         comment=_description(m, act, fold),
-        engines=("mvtu", out.engine),
-        call=f"bnnc::mvtu<{name}_matrix, {out.type}>",
+        engines=(engine, *FILES[storage], out.engine),
+        call=f"bnnc::{engine}<{name}_matrix, {out.type}>",
         wire=wire,
         in_bits=(m.in_bits(fold.simd),),
         words=wire.words,
-        cycles=steps,
+        cycles=m.vectors * depth,
         pace=Pace.blocks(m.vectors * m.groups // _at_once(m, fold)),
         trace=mvtu_trace(m.vectors, folds_of(m, fold), words, m.groups // _at_once(m, fold)),
-        resources=mvtu_resources(m, act, fold),
-        parameters=f"{_struct(m, fold, f'{name}_matrix', weights)}\n{out.struct}",
+        resources=mvtu_resources(m, act, fold, storage),
+        parameters=f"{_struct(m, fold, f'{name}_matrix', weights.function)}\n{out.struct}",
         rom=weights.arrays + out.arrays,
         fifo=2 if m.needs_window else max(2, words),
+        head=weights.head,
+        memory=weights.memory,
     )
 
 
-def mvtu_resources(m: Matrix, act: Activation, fold: Fold, storage: str | None = None) -> Resources:
-    """Of the unit, with the weights in `storage`: lut, bram, uram or ddr; None for the tool's own choice."""
+def storages(m: Matrix, fold: Fold) -> tuple[Storage, ...]:
+    """Where the weights may lie, the default first: in memory outside if a word of it has those of a step."""
+    words = folds_of(m, fold) * m.shape[1] // weight_lanes(m, fold)
+    fits = fold.pe * weight_bits(m, fold) <= BEAT_BITS
+    others = (storage for storage in Storage if fits or storage is not Storage.DDR)
+    return tuple(dict.fromkeys([default_storage(words), *others]))
+
+
+def mvtu_resources(m: Matrix, act: Activation, fold: Fold, storage: Storage | None = None) -> Resources:
+    """Of the unit, with the weights in `storage`; None for the default."""
     folds, lanes = folds_of(m, fold), weight_lanes(m, fold)
+    words = m.shape[1] // lanes
     return mvtu_cost(
         pe=fold.pe,
         simd=lanes,
         x_bits=m.x.bits,
         w_bits=m.w.bits,
         sum_bits=signed_bits(m.lo, m.hi),
-        words=m.shape[1] // lanes,
+        words=words,
         folds=folds,
         uses=folds * _at_once(m, fold) // m.groups,
         function=function_of(act, m.lo, m.hi),
-        storage=storage,
+        storage=storage or default_storage(folds * words),
         extra_bits=m.in_bits(fold.simd) - lanes * m.x.bits,
     )
 
@@ -92,20 +120,25 @@ def weight_lanes(m: Matrix, fold: Fold) -> int:
     return fold.simd // _at_once(m, fold)
 
 
-def _struct(m: Matrix, fold: Fold, name: str, weights: Rom) -> str:
+def weight_bits(m: Matrix, fold: Fold) -> int:
+    """Of a processing element in one step."""
+    return weight_lanes(m, fold) * m.w.bits
+
+
+def _struct(m: Matrix, fold: Fold, name: str, weights: str) -> str:
     folds, lanes = folds_of(m, fold), weight_lanes(m, fold)
     fields = [
         f"typedef {m.x.cpp} X;",
         f"typedef {m.w.cpp} W;",
         f"typedef ap_uint<{m.in_bits(fold.simd)}> in_t;",
-        f"typedef ap_uint<{lanes * m.w.bits}> weights_t;",
+        f"typedef ap_uint<{weight_bits(m, fold)}> weights_t;",
         f"typedef ap_int<{signed_bits(m.lo, m.hi)}> sum_t;",
         f"static const int VECTORS = {m.vectors}, PE = {fold.pe}, SIMD = {lanes};",
         f"static const int FOLDS = {folds}, WORDS = {m.shape[1] // lanes};",
         f"static const int USES = {folds * _at_once(m, fold) // m.groups}, AT_ONCE = {_at_once(m, fold)};",
         f"static const int MARKS = {m.marks(fold.simd) if m.has_valid else 1};",
     ]
-    return cpp.struct(name, "\n".join(fields), _counts(m, fold), weights.function)
+    return cpp.struct(name, "\n".join(fields), _counts(m, fold), weights)
 
 
 def _counts(m: Matrix, fold: Fold) -> str:

@@ -16,10 +16,11 @@ WIDTH = 110
 
 @dataclass(frozen=True)
 class Rom:
-    """C++ text: arrays at file scope and a static member function."""
+    """C++ text: arrays at file scope, which have `names`, and a static member function."""
 
     arrays: str
     function: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,16 @@ def rom(owner: str, reader: Reader, rows: Sequence[Array], hexadecimal: bool = F
     if len(distinct := {number for row in numbers for number in row}) == 1:
         return Rom("", _function(reader, [f"return {distinct.pop()};"]))
     if all(len(row) == 1 for row in numbers):
-        return Rom("", _function(reader, _switch(reader.case, [row[0] for row in numbers])))
+        return Rom("", _function(reader, switch(reader.case, [row[0] for row in numbers])))
     c_type = _c_type(np.concatenate(rows))
     names = [f"{owner}_{reader.name}_{case}" for case in range(len(rows))]
     arrays = [_array(name, c_type, row) for name, row in zip(names, numbers, strict=True)]
     answers = [f"{name}[{reader.index}]" for name in names]
-    return Rom("".join(arrays), _function(reader, _switch(reader.case, answers)))
+    return Rom("".join(arrays), _function(reader, switch(reader.case, answers)), tuple(names))
 
 
-def _switch(case: str, answers: list[str]) -> list[str]:
+def switch(case: str, answers: list[str]) -> list[str]:
+    """C++ lines that return answer number `case`."""
     if len(answers) == 1:
         return [f"return {answers[0]};"]
     lines = [f"switch ({case}) {{"]
@@ -61,6 +63,11 @@ def _function(reader: Reader, body: list[str]) -> str:
     parameters = ", ".join(f"int {name}" if name in used else "int" for name in reader.parameters)
     head = [f"static {reader.returns} {reader.name}({parameters}) {{", "    BNNC_INLINE"]
     return "\n".join([*head, *(f"    {line}" for line in body), "}"])
+
+
+def array_text(name: str, values: Array) -> str:
+    """An array of words in hexadecimal, in the narrowest type of C."""
+    return _array(name, _c_type(values), [_number(v, True) for v in values.tolist()])
 
 
 def _array(name: str, c_type: str, numbers: list[str]) -> str:

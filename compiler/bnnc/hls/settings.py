@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.hls.choices import Laned, Open
 from bnnc.hls.folding import Fold, Foldable
+from bnnc.hls.storage import Storage
 
 MAX_PE = 16
-Wanted = Mapping[str, int]
+Wanted = Mapping[str, Any]
 Choice = Mapping[str, Wanted]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`folds` of the layers with a matrix, `lanes` of the others and of the input port, by name."""
+    """`folds` of the layers with a matrix, `lanes` of the others and of the input port, by name.
+
+    storages: where weights lie that are not to lie where they do by default.
+    """
 
     folds: Mapping[str, Fold]
     lanes: Mapping[str, int]
+    storages: Mapping[str, Storage] = field(default_factory=dict)
 
     @property
-    def entries(self) -> dict[str, dict[str, int]]:
+    def entries(self) -> dict[str, dict[str, int | str]]:
         """As a folding file has them."""
-        folds = {name: {"pe": fold.pe, "simd": fold.simd} for name, fold in self.folds.items()}
+        folds: dict[str, dict[str, int | str]] = {
+            name: {"pe": fold.pe, "simd": fold.simd} for name, fold in self.folds.items()
+        }
+        for name, storage in self.storages.items():
+            folds[name]["weights"] = storage.value
         return folds | {name: {"lanes": lanes} for name, lanes in self.lanes.items()}
 
 
@@ -77,7 +87,7 @@ def chosen_settings(layers: Sequence[Open], chosen: Choice, default: Settings) -
         for name in chosen
         if name not in known
     ]
-    folds, lanes = dict(default.folds), dict(default.lanes)
+    folds, lanes, storages = dict(default.folds), dict(default.lanes), dict(default.storages)
     for layer in layers:
         wanted = chosen.get(layer.name, chosen.get(layer.node))
         if wanted is None:
@@ -87,21 +97,22 @@ def chosen_settings(layers: Sequence[Open], chosen: Choice, default: Settings) -
                 lanes[layer.name] = _checked_lanes(layer, wanted, lanes[layer.name])
             else:
                 folds[layer.name] = _checked_fold(layer, wanted, folds[layer.name])
+                storages |= _checked_storage(layer, wanted, folds[layer.name])
         except BnncError as error:
             findings += error.findings
     raise_all(findings)
-    return Settings(folds, lanes)
+    return Settings(folds, lanes, storages)
 
 
 def _checked_lanes(layer: Laned, wanted: Wanted, default: int) -> int:
     _refuse_unknown(layer, wanted, ("lanes",))
-    lanes = wanted.get("lanes", default)
+    lanes: int = wanted.get("lanes", default)
     raise_all(_impossible(layer, "lanes", lanes, sorted(layer.cycles)))
     return lanes
 
 
 def _checked_fold(layer: Foldable, wanted: Wanted, default: Fold) -> Fold:
-    _refuse_unknown(layer, wanted, ("pe", "simd"))
+    _refuse_unknown(layer, wanted, ("pe", "simd", "weights"))
     fold = Fold(wanted.get("pe", default.pe), wanted.get("simd", default.simd))
     raise_all(
         [
@@ -114,6 +125,18 @@ def _checked_fold(layer: Foldable, wanted: Wanted, default: Fold) -> Fold:
         what = f"{fold} is not possible: a word holds one group or whole groups, with all of their outputs"
         raise BnncError.at(_where(layer), what, f"one of {', '.join(map(str, fitting))} is")
     return fold
+
+
+def _checked_storage(layer: Foldable, wanted: Wanted, fold: Fold) -> dict[str, Storage]:
+    """Nothing where it is the default, or is not chosen."""
+    possible = layer.storages(fold)
+    if "weights" not in wanted or possible[:1] == (wanted["weights"],):
+        return {}
+    if wanted["weights"] not in possible:
+        what = f"weights in {wanted['weights']!r} are not possible with {fold}"
+        remedy = f"one of {', '.join(possible)} is" if possible else "leave them out"
+        raise BnncError.at(_where(layer), what, remedy)
+    return {layer.name: Storage(wanted["weights"])}
 
 
 def _refuse_unknown(layer: Open, wanted: Wanted, known: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from bnnc.hls.lanes import Wire
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import Trace
 from bnnc.hls.pace import Pace
+from bnnc.ir.op import Array
 
 INPUT_PORTS = {1: ("in",), 2: ("a", "b")}
 OUTPUT_PORTS = {1: ("out",), 2: ("out", "copy")}
@@ -20,8 +21,9 @@ class Unit:
     It reads words of `in_bits`, one number for every stream, and writes the words of `wire`, with `marks`
     bits more that say which parts of them lie in the padding; `words` of them a sample into each of `copies`
     streams. `rom` holds the arrays that belong to `parameters`; with any, both go into a header of the
-    unit's name; where it `loads`, NAME_codes fill its NAME_memory before it runs first. `fifo` is how many
-    words wait in front of it while it reads nothing, so that the unit before goes on.
+    unit's name. `head` are lines of C++ in front of the call. With `memory`, uint64, the unit has a port
+    `weights` more, in front of the streams, which points to these words. `fifo` is how many words wait in
+    front of it while it reads nothing, so that the unit before goes on.
     """
 
     name: str
@@ -39,7 +41,8 @@ class Unit:
     fifo: int = 2
     marks: int = 0
     copies: int = 1
-    loads: bool = False
+    head: tuple[str, ...] = ()
+    memory: Array | None = None
     resources: Resources = Resources()
 
     @property
@@ -53,3 +56,9 @@ class Unit:
         inputs = INPUT_PORTS[len(self.in_bits)]
         outputs = tuple((name, self.out_bits) for name in OUTPUT_PORTS[self.copies])
         return (*zip(inputs, self.in_bits, strict=True), *outputs)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What its engine is called with: the memory as well, unless the lines in front copy it."""
+        names = tuple(name for name, _ in self.ports)
+        return ("weights", *names) if self.memory is not None and not self.head else names

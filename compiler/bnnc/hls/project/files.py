@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.project.drivers import driver_files
@@ -19,19 +22,26 @@ ALWAYS = ("tools", "values")
 
 def project_files(
     graph: Graph, acc: Accelerator, name: str, setup: Setup, golden: tuple[Array, Array]
-) -> dict[str, str]:
-    """Path in the project -> text. `golden` are codes and raw integers for the test bench."""
+) -> dict[str, str | bytes]:
+    """Path in the project -> content. `golden` are codes and raw integers for the test bench."""
     values = project_values(graph, acc, name, setup)
-    files = _sources(acc, values) | _test_bench(values, golden)
+    files: dict[str, str | bytes] = {**_sources(acc, values), **_test_bench(values, golden)}
     files |= script_files(values, setup.board) | driver_files(graph, values)
+    files |= {f"weights/{memory.name}.npy": npy_bytes(memory.words) for memory in values["memories"]}
     files["README.md"] = templates("hls").get_template("README.md.j2").render(values, files=sorted(files))
     return files
 
 
-def write_files(files: Mapping[str, str], folder: Path) -> None:
+def npy_bytes(words: Array) -> bytes:
+    buffer = BytesIO()
+    np.save(buffer, words)
+    return buffer.getvalue()
+
+
+def write_files(files: Mapping[str, str | bytes], folder: Path) -> None:
     for path, text in sorted(files.items()):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+        (folder / path).write_bytes(text.encode() if isinstance(text, str) else text)
 
 
 def _sources(acc: Accelerator, values: Mapping[str, Any]) -> dict[str, str]:
@@ -50,7 +60,8 @@ def _sources(acc: Accelerator, values: Mapping[str, Any]) -> dict[str, str]:
 def _test_bench(values: Mapping[str, Any], golden: tuple[Array, Array]) -> dict[str, str]:
     environment = templates("hls")
     samples = {**values, **golden_values(*golden)}
-    return {
+    weights = {"tb/weights.h": environment.get_template("weights.h.j2").render(values)}
+    return (weights if values["memories"] else {}) | {
         f"tb/{values['name']}_tb.cpp": environment.get_template("tb.cpp.j2").render(values),
         "tb/golden.h": environment.get_template("golden.h.j2").render(samples),
     }

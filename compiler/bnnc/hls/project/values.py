@@ -8,6 +8,7 @@ from typing import Any
 
 import bnnc
 from bnnc.errors import BnncError
+from bnnc.hls.lanes import Wire
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.parts import PARTS, Board, board_of, part_of
 from bnnc.ir.graph import Graph
@@ -76,13 +77,41 @@ def _architecture(acc: Accelerator, setup: Setup) -> dict[str, Any]:
         "stages": acc.stages,
         "fifos": acc.fifos,
         "engines": _engines(acc),
+        "memories": memories_of(acc),
         "layers": len(acc.layers),
         **{f"{port}_bits": wire.bits for port, wire in ports.items()},
         **{f"{port}_lanes": wire.lanes for port, wire in ports.items()},
         **{f"{port}_words": wire.words for port, wire in ports.items()},
+        **_packets(acc.units[-1].wire),
         "slowest": slowest,
         "rate": int(setup.clock_mhz * 1e6 / slowest),
     }
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Weights outside the FPGA: the argument of the top function that points to them, and the uint64 words."""
+
+    name: str
+    words: Array
+
+    @property
+    def text(self) -> str:
+        """As the elements of an array of C."""
+        lines = textwrap.fill(", ".join(f"{word:#x}ull" for word in self.words.tolist()), 104)
+        return textwrap.indent(lines, "    ")
+
+
+def memories_of(acc: Accelerator) -> list[Memory]:
+    """In the order of the arguments: by name."""
+    units = sorted(acc.units, key=lambda unit: unit.name)
+    return [Memory(f"{unit.name}_weights", unit.memory) for unit in units if unit.memory is not None]
+
+
+def _packets(out: Wire) -> dict[str, int]:
+    """The words in which a DMA engine receives those of the output port: a power of two of bits."""
+    bits = out.bits if out.bits.bit_count() == 1 else out.lane.bits
+    return {"packet_bits": bits, "packet_words": out.words * out.bits // bits}
 
 
 def _target(setup: Setup) -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""Where the weights of a layer lie, and how the words of its processing elements share memories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from bnnc.hls.cpp import function
+from bnnc.hls.model.memory import BRAM18_SHAPES, MAX_LUT_DEPTH
+from bnnc.hls.roms import Reader, array_text, rom, switch
+from bnnc.ir.op import Array
+
+WEIGHTS = Reader("weights_t", "weights", ("pe", "word"), "pe", "word")
+BEAT_BITS = 64  # of a word in memory outside the FPGA
+
+
+class Storage(StrEnum):
+    """Constants in lookup tables or block RAM; UltraRAM that is filled from memory before the first sample;
+    memory itself, which is read again for every vector.
+    """
+
+    LUT = "lut"
+    BRAM = "bram"
+    URAM = "uram"
+    DDR = "ddr"
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether weights come through a port of the accelerator."""
+        return self in (Storage.URAM, Storage.DDR)
+
+
+def default_storage(depth: int) -> Storage:
+    """Lookup tables for a few words; `depth` are those of a processing element."""
+    return Storage.LUT if depth <= MAX_LUT_DEPTH else Storage.BRAM
+
+
+def bank_bits(depth: int) -> int:
+    """Bits of the words of a bank in block RAM: as many blocks side by side as 64 bits have room for.
+
+    All words of a step are cut into banks of that width, whichever elements they belong to. So a matrix
+    takes as many blocks as one memory of its width would: rom_cost of `model.memory` counts them.
+    """
+    width = next((bits for block, bits in BRAM18_SHAPES if depth <= block), 1)
+    return width * (64 // width)
+
+
+def banks(words: Array, bits: int, width: int) -> Array:
+    """uint64 (elements, depth) of `bits` bits as (banks, depth) of `width` bits; element 0 is lowest."""
+    elements, depth = words.shape
+    places = np.arange(bits, dtype=np.uint64)
+    flat = (words.T[:, :, None] >> places & np.uint64(1)).astype(np.uint64).reshape(depth, elements * bits)
+    parts = np.pad(flat, ((0, 0), (0, -flat.shape[1] % width))).reshape(depth, -1, width)
+    joined: Array = np.bitwise_or.reduce(parts << np.arange(width, dtype=np.uint64), axis=-1)
+    return joined.T
+
+
+@dataclass(frozen=True)
+class Weights:
+    """C++ of the weights of a matrix: arrays at file scope and the member `weights`.
+
+    head: the first lines of the unit's function. memory: uint64, what its port `weights` gives.
+    """
+
+    function: str
+    arrays: str = ""
+    head: tuple[str, ...] = ()
+    memory: Array | None = None
+
+
+def stored_weights(unit: str, words: Array, bits: int, storage: Storage) -> Weights:
+    """words: uint64 (elements, depth), a word of `bits` bits for each element and step."""
+    match storage:
+        case Storage.LUT:
+            constants = rom(unit, WEIGHTS, list(words), hexadecimal=True)
+            head = tuple(f"BNNC_LUT_ROM({name})" for name in constants.names)
+            return Weights(constants.function, constants.arrays, head)
+        case Storage.BRAM:
+            return _block_ram(unit, words, bits)
+        case Storage.URAM:
+            return _ultra_ram(unit, words, bits)
+        case Storage.DDR:
+            (rows,) = banks(words, bits, BEAT_BITS)
+            return Weights(_reader("row", len(words), bits, BEAT_BITS, "ap_uint<64> row"), memory=rows)
+
+
+def _block_ram(unit: str, words: Array, bits: int) -> Weights:
+    width = bank_bits(words.shape[1])
+    rows = banks(words, bits, width)
+    names = [f"{unit}_weights_{bank}" for bank in range(len(rows))]
+    arrays = "".join(array_text(name, row) for name, row in zip(names, rows, strict=True))
+    reader = _reader(f"{unit}_weights_{{bank}}[word]", len(words), bits, width, "int word")
+    return Weights(reader, arrays, tuple(f"BNNC_BRAM_ROM({name})" for name in names))
+
+
+def _ultra_ram(unit: str, words: Array, bits: int) -> Weights:
+    rows = banks(words, bits, BEAT_BITS)
+    n_banks, depth = rows.shape
+    memory = f"static ap_uint<{BEAT_BITS}> {unit}_memory[{n_banks}][{depth}];\n"
+    reader = _reader(f"{unit}_memory[{{bank}}][word]", len(words), bits, BEAT_BITS, "int word")
+    head = [f"BNNC_COPIES({unit}_memory)", f"BNNC_URAM({unit}_memory)"]
+    head += once(f"bnnc::fill<{n_banks}, {depth}>(weights, {unit}_memory);")
+    return Weights(reader, memory, tuple(head), np.ascontiguousarray(rows.T).ravel())
+
+
+def once(line: str) -> list[str]:
+    """C++ that runs before the first sample only."""
+    return ["static bool is_loaded = false;", f"if (!is_loaded) {line}", "is_loaded = true;"]
+
+
+def _reader(row: str, elements: int, bits: int, width: int, parameter: str) -> str:
+    """C++: the member `weights`, which takes the word of an element out of banks of `width` bits.
+
+    row: the word of bank {bank}, a 64-bit integer, in terms of `parameter`.
+    """
+    answers = [_pieces(row, element * bits, bits, width) for element in range(elements)]
+    head = f"weights_t weights(int{' pe' if elements > 1 else ''}, {parameter})"
+    return function(head, *switch("pe", answers))
+
+
+def _pieces(row: str, first: int, bits: int, width: int) -> str:
+    """Bits first .. first + bits - 1 of all banks side by side."""
+    pieces = []
+    for bank in range(first // width, (first + bits - 1) // width + 1):
+        shift, word = first - bank * width, row.format(bank=bank)
+        pieces.append(f"weights_t({word} >> {shift})" if shift > 0 else f"weights_t({word})")
+        if shift < 0:
+            pieces[-1] += f" << {-shift}"
+    return " | ".join(pieces)
