@@ -38,6 +38,11 @@ COMPRESSIONS = ("none", "huffman")
     metavar="N",
     help="How many threads share the work of a run, for arm and host; 1 unless told.",
 )
+@click.option(
+    "--synth",
+    type=click.Choice(("bambu", "vitis")),
+    help="Synthesize and co-simulate what was made for hls with this tool, which has to be on PATH.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not run what was made.")
 @click.option("--force", is_flag=True, help="Replace what an earlier compile made in DIR.")
 @click.option(
@@ -61,6 +66,7 @@ def command(
     cpu: str | None,
     compress: str,
     threads: int,
+    synth: str | None,
     no_verify: bool,
     force: bool,
     samples: int | None,
@@ -75,7 +81,10 @@ def command(
     from bnnc.executors.output import new_folder
     from bnnc.executors.registry import build_target
     from bnnc.executors.samples import choose_samples
+    from bnnc.executors.synthesis import check_synthesis, synthesize_compiled
 
+    if synth:
+        check_synthesis(kind, synth)
     target = build_target(kind, cpu, compress, threads)
     opened = open_network(path, domain, calibrate)
     with new_folder(output, force) as folder:
@@ -86,8 +95,14 @@ def command(
         if not no_verify:
             with progress("verify", len(x)) as advance:
                 verdicts = verify_compiled(opened, kind, x, folder, advance)
+        synthesis = None
+        if synth:
+            with working(f"synthesizing {path.name} with {synth}"):
+                synthesis = synthesize_compiled(folder, synth)
         n_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     _summarize(manifest, verdicts, output, n_bytes)
+    if synthesis:
+        click.echo(f"  {synthesis}")
 
 
 def _summarize(manifest: Manifest, verdicts: tuple[Verdict, ...], output: Path, n_bytes: int) -> None:

@@ -1,0 +1,100 @@
+"""Figures in what tools print and write."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bnnc.errors import BnncError
+
+NAMES = {
+    "cycles": "cycles a sample",
+    "interval": "cycles between samples",
+    "lut": "LUTs",
+    "ff": "flip-flops",
+    "bram18": "BRAM18",
+    "uram": "URAM",
+    "dsp": "DSP",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Those that a tool states: cycles of a sample and between samples, and what of an FPGA it takes."""
+
+    cycles: int | None = None
+    interval: int | None = None
+    lut: int | None = None
+    ff: int | None = None
+    bram18: int | None = None
+    uram: int | None = None
+    dsp: int | None = None
+
+    def __or__(self, other: Figures) -> Figures:
+        """Both, the other's where both are known."""
+        return Figures(**{**asdict(self), **{k: v for k, v in asdict(other).items() if v is not None}})
+
+    def __str__(self) -> str:
+        known = {NAMES[key]: value for key, value in asdict(self).items() if value is not None}
+        return ", ".join(f"{value:,} {name}" for name, value in known.items()) or "no figures"
+
+
+def bambu_figures(printed: str) -> Figures:
+    """The average cycles of a call, in the report behind the simulation."""
+    found = re.search(r"Average execution\s*:\s*(\d+)", printed)
+    return Figures(cycles=int(found[1]) if found else None)
+
+
+def yosys_figures(printed: str) -> Figures:
+    """Of the `stat` behind synth_xilinx; a RAMB36 is two RAMB18."""
+    first = re.findall(r"^\s+([A-Z][A-Z0-9_]+)\s+(\d+)\s*$", printed, re.MULTILINE)
+    last = re.findall(
+        r"^\s+(\d+)\s+(?:\S+\s+)?([A-Z][A-Z0-9_]+)\s*$", printed, re.MULTILINE
+    )  # newer releases
+    cells = {name: int(n) for name, n in [*first, *((name, n) for n, name in last)]}
+    luts = sum(n for name, n in cells.items() if re.fullmatch(r"LUT\d|RAM\d+\w*|SRL\w+", name))
+    return Figures(
+        lut=luts,
+        ff=sum(n for name, n in cells.items() if name.startswith("FD")),
+        bram18=cells.get("RAMB18E1", 0) + 2 * cells.get("RAMB36E1", 0),
+        dsp=cells.get("DSP48E1", 0),
+    )
+
+
+def vitis_figures(solution: Path, top: str) -> Figures:
+    """Of the synthesis report, and cycles of the co-simulation where it ran."""
+    report = solution / "syn" / "report" / f"{top}_csynth.xml"
+    try:
+        root = ElementTree.parse(report).getroot()
+    except (OSError, ElementTree.ParseError) as error:
+        raise BnncError.at(str(report), f"there is no report of the synthesis ({error})") from error
+    estimated = Figures(
+        cycles=_number(root, "PerformanceEstimates/SummaryOfOverallLatency/Worst-caseLatency"),
+        interval=_number(root, "PerformanceEstimates/SummaryOfOverallLatency/Interval-max"),
+        lut=_number(root, "AreaEstimates/Resources/LUT"),
+        ff=_number(root, "AreaEstimates/Resources/FF"),
+        bram18=_number(root, "AreaEstimates/Resources/BRAM_18K"),
+        uram=_number(root, "AreaEstimates/Resources/URAM"),
+        dsp=_number(root, "AreaEstimates/Resources/DSP") or _number(root, "AreaEstimates/Resources/DSP48E"),
+    )
+    simulated = solution / "sim" / "report" / f"{top}_cosim.rpt"
+    return (
+        estimated | cosim_figures(simulated.read_text(errors="replace")) if simulated.is_file() else estimated
+    )
+
+
+def cosim_figures(report: str) -> Figures:
+    """Of the row of Verilog: state, then least, average and most cycles of a sample and between samples."""
+    for line in report.splitlines():
+        cells = [cell.strip() for cell in line.strip("| \n").split("|")]
+        if cells[0].lower() == "verilog" and len(cells) >= 8:
+            latency, interval = cells[4], cells[7]
+            return Figures(*(int(cell) if cell.isdigit() else None for cell in (latency, interval)))
+    return Figures()
+
+
+def _number(root: ElementTree.Element, path: str) -> int | None:
+    found = root.findtext(path) or ""
+    return int(found) if found.isdigit() else None
