@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tests.graphs import ONE, encoder, random_codes, random_threshold, random_values
@@ -24,7 +25,7 @@ from bnnc.passes.pack import PackBits
 from bnnc.sim import simulator
 
 AROUND = (1, 1, 1, 1)
-Folding = Mapping[str, Mapping[str, int]]
+Folding = Mapping[str, Mapping[str, Any]]
 
 
 def assert_as_sim(graph: Graph, folder: Path, folding: Folding | None = None, samples: int = 4) -> None:
