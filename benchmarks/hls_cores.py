@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,56 +13,64 @@ from bnnc.hls.model.memory import lut_rom
 from bnnc.ir.op import Array
 
 SEED = 5
-Counter = Callable[[str, int], tuple[list[str], str]]
+Counted = tuple[list[str], str]
 
 
 @dataclass(frozen=True)
 class Core:
-    """A module called `name`, and how many lookup tables the model expects of it, if it has a formula."""
+    """A module called `name`, with as many tables as the model expects, where it has a formula for it.
 
-    group: str
+    `beside` is the core that computes the same from XNORs that are added in pairs.
+    """
+
     name: str
     what: str
     verilog: str
     expected: float | None = None
+    beside: str | None = None
 
 
 def all_cores() -> list[Core]:
-    return [*_counters(), *_elements(), *_products(), *_roms(), *_constants()]
+    return [*_counters(), *_elements(), *_products(), *_masked(), *_roms(), *_constants()]
 
 
 def _counters() -> Iterator[Core]:
     """Ones of x ^ w, and of h; added in pairs as an HLS tool does, or by full adders that are written out."""
     for lanes in (16, 32, 64):
-        ports = f"input clk, input {_bus(lanes)} x, w"
+        half, plain = lanes // 2, f"ones_{lanes}"
         xnor, pairs = [f"wire {_bus(lanes)} p = x ^ w;"], _pair_wires("p", lanes)
-        for how, count, of in (("tree", _tree, _dot), ("adders", _adders, logic.full_adders)):
-            yield _core("count", f"xnor_{how}_{lanes}", ports, xnor, count, lanes, of(lanes))
-            half = lanes // 2
-            expected = half + of(half)
-            yield _core("count", f"pairs_{how}_{lanes}", ports, pairs, count, half, expected)
+        what = f"ones of {lanes} products"
+        yield Core(plain, what, _counter(plain, lanes, xnor, _tree("p", lanes)), logic.dot(lanes, 1, 1))
+        for name, how, wires, counted in (
+            (f"full_adders_{lanes}", "by full adders", xnor, _adders("p", lanes)),
+            (f"pairs_{lanes}", "by the formula for pairs", pairs, _tree("p", half)),
+            (f"pairs_full_adders_{lanes}", "by both", pairs, _adders("p", half)),
+        ):
+            yield Core(name, f"{what}, {how}", _counter(name, lanes, wires, counted), beside=plain)
 
 
-def _dot(lanes: int) -> float:
-    return logic.dot(lanes, 1, 1)
-
-
-def _core(
-    group: str, name: str, ports: str, head: list[str], count: Counter, n: int, expected: float | None
-) -> Core:
-    lines, total = count("p", n)
-    text = _module(name, f"{ports}, output {_bus(n.bit_length())} y", *head, *lines, f"assign y = {total};")
-    return Core(group, name, name.replace("_", " "), text, expected)
+def _counter(name: str, lanes: int, wires: list[str], counted: Counted) -> str:
+    lines, total = counted
+    ports = f"input clk, input {_bus(lanes)} x, w, output {_bus(lanes.bit_length())} y"
+    return _module(name, ports, *wires, *lines, f"assign y = {total};")
 
 
 def _elements() -> Iterator[Core]:
     """Processing elements: products, accumulator and thresholds."""
-    for lanes, bits, steps in ((8, 10, 1), (32, 12, 0), (32, 12, 1), (32, 12, 3), (32, 12, 7), (64, 14, 3)):
-        expected = _dot(lanes) + logic.accumulator(bits, lanes)
+    for lanes, bits, steps in (
+        (8, 10, 1),
+        (32, 12, 0),
+        (32, 12, 1),
+        (32, 12, 3),
+        (32, 12, 7),
+        (64, 14, 1),
+        (64, 14, 3),
+    ):
+        expected = logic.dot(lanes, 1, 1) + logic.accumulator(bits, lanes)
         expected += function_circuit(thresholds(steps, bits, 2), 1, 2).lut
         name = f"element_{lanes}_{bits}_{steps}"
         what = f"element of SIMD {lanes}, sums of {bits} bits, {steps} thresholds"
-        yield Core("element", name, what, _element(name, lanes, bits, steps), expected)
+        yield Core(name, what, _element(name, lanes, bits, steps), expected)
     for lanes, bits in ((32, 12), (64, 14)):
         yield _paired_element(lanes, bits)
 
@@ -97,7 +105,21 @@ def _products() -> Iterator[Core]:
         ports = f"input clk, input {_bus(lanes * x_bits)} x, input {_bus(lanes * w_bits)} w"
         text = _module(name, f"{ports}, output {_bus(bits + 3)} y", *head, *lines, f"assign y = {total};")
         what = f"dot product of 8 elements of {x_bits} bits and weights of {w_bits}"
-        yield Core("dot", name, what, text, logic.dot(lanes, x_bits, w_bits))
+        yield Core(name, what, text, logic.dot(lanes, x_bits, w_bits))
+
+
+def _masked() -> Iterator[Core]:
+    """Elements whose weight is 1: twice their sum is that with signs and the sum of all elements."""
+    lanes = 8
+    for x_bits in (2, 4, 8):
+        name = f"masked_{x_bits}"
+        mask = (f"{{{x_bits}{{w[{i}]}}}} & x[{(i + 1) * x_bits - 1}:{i * x_bits}]" for i in range(lanes))
+        head = [f"wire signed {_bus(x_bits)} p{i} = {value};" for i, value in enumerate(mask)]
+        lines, total = _levels([f"p{i}" for i in range(lanes)], x_bits, "signed ")
+        ports = f"input clk, input {_bus(lanes * x_bits)} x, input {_bus(lanes)} w"
+        text = _module(name, f"{ports}, output {_bus(x_bits + 3)} y", *head, *lines, f"assign y = {total};")
+        what = f"sum of 8 elements of {x_bits} bits under a mask, not with signs"
+        yield Core(name, what, text, beside=f"dot_{x_bits}x1")
 
 
 def _product(i: int, x_bits: int, w_bits: int) -> str:
@@ -114,7 +136,7 @@ def _roms() -> Iterator[Core]:
         cases = " ".join(f"{i}: y = {word};" for i, word in enumerate(words.tolist()))
         ports = f"input {_bus((depth - 1).bit_length())} a, output reg {_bus(8)} y"
         text = _module(f"rom_{depth}", ports, f"always @* case (a) {cases} endcase")
-        yield Core("rom", f"rom_{depth}", f"ROM of {depth} words of 8 bits", text, lut_rom(depth, 8))
+        yield Core(f"rom_{depth}", f"ROM of {depth} words of 8 bits", text, lut_rom(depth, 8))
 
 
 def _paired_element(lanes: int, bits: int) -> Core:
@@ -133,7 +155,8 @@ def _paired_element(lanes: int, bits: int) -> Core:
         "always @(posedge clk) all <= {next, 1'b0} - odd;",
         "assign y = $signed(all) >= $signed(t);",
     )
-    return Core("element", name, f"the same in pairs, SIMD {lanes}, 1 threshold", text)
+    what = f"element of SIMD {lanes}, 1 threshold, by the formula for pairs"
+    return Core(name, what, text, beside=f"element_{lanes}_{bits}_1")
 
 
 def _constants() -> Iterator[Core]:
@@ -145,10 +168,13 @@ def _constant(outputs: int, lanes: int) -> Iterator[Core]:
     """A layer that is computed whole in each step: its weights are part of the logic."""
     weights = np.random.default_rng(SEED).integers(0, 2, (outputs, lanes))
     ports = f"input clk, input {_bus(lanes)} x, output {_bus(outputs * (lanes.bit_length() + 1))} y"
-    for kind, body in (("xnor", _plain(weights)), ("pairs", _paired(weights))):
-        name = f"constant_{kind}_{outputs}x{lanes}"
-        what = f"constant weights {outputs} x {lanes}, {kind}"
-        yield Core("constant", name, what, _module(name, ports, *body))
+    size = f"{outputs}x{lanes}"
+    plain, pairs = f"constant_{size}", f"constant_pairs_{size}"
+    what = f"{outputs} outputs of {lanes} constant weights"
+    yield Core(plain, what, _module(plain, ports, *_plain(weights)))
+    yield Core(
+        pairs, f"{what}, by the formula for pairs", _module(pairs, ports, *_paired(weights)), beside=plain
+    )
 
 
 def _plain(weights: Array) -> list[str]:
@@ -190,12 +216,12 @@ def _pair_wires(name: str, lanes: int, w: str = "w") -> list[str]:
     return lines
 
 
-def _tree(wire: str, n: int) -> tuple[list[str], str]:
+def _tree(wire: str, n: int) -> Counted:
     """Adds the bits of a wire in pairs, a register behind every adder."""
     return _levels([f"{wire}[{i}]" for i in range(n)], 1, "", wire)
 
 
-def _levels(terms: list[str], bits: int, sign: str, prefix: str = "l") -> tuple[list[str], str]:
+def _levels(terms: list[str], bits: int, sign: str, prefix: str = "l") -> Counted:
     lines = []
     while len(terms) > 1:
         bits += 1
@@ -207,7 +233,7 @@ def _levels(terms: list[str], bits: int, sign: str, prefix: str = "l") -> tuple[
     return lines, terms[0]
 
 
-def _adders(wire: str, n: int) -> tuple[list[str], str]:
+def _adders(wire: str, n: int) -> Counted:
     """Full adders of a third of the bits each, whose sums and carries are counted in the same way."""
     third = -(-n // 3)
     if n <= 3:

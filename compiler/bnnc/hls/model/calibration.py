@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from bnnc.hls.model.memory import fifo_cost
 from bnnc.hls.model.resources import Circuit, Resources, total
 
-LUT_SCALE = 1.2
+LUT_SCALE = 1.21
 FF_SCALE = 1.59
-UNIT = Resources(lut=137, ff=89)
+UNIT = Resources(lut=134, ff=89)
 """A unit's control: start, stop, stalls and the counters of its loop."""
-SHELL = Resources(lut=5054, ff=6577, bram18=7)
+SHELL = Resources(lut=4898, ff=6577, bram18=7)
 """Around the units of a project: DMA, interconnect, control registers."""
 
 

@@ -8,20 +8,7 @@ DSP_BITS = 10
 An FPGA has some 240 tables for each slice, which multiply 15 by 15 bits.
 """
 DSP_A, DSP_B = 25, 18
-
-
-def full_adders(n: int) -> float:
-    """Tables that count them with full adders that are written out, whose tables have both results."""
-    third = -(-n // 3)
-    return 2.0 * third + 2 * _full_adders(third) + third.bit_length() + 1 if n > 3 else 2.0
-
-
-def _full_adders(n: int) -> float:
-    """Of plain bits."""
-    if n <= 3:
-        return 1.0 if n > 1 else 0.0
-    third = -(-n // 3)
-    return third + 2 * _full_adders(third) + third.bit_length() + 1
+SIGN = 1.5
 
 
 def adder_tree(n: int, bits: int) -> float:
@@ -50,13 +37,16 @@ def dot(lanes: int, x_bits: int, w_bits: int) -> float:
 
 
 def product(x_bits: int, w_bits: int) -> float:
-    """Tables of one product: a sign or a gate, a table for up to six inputs, or rows of adders."""
+    """Tables of one product: a table a bit for up to six inputs, or rows of adders.
+
+    A sign is part of the adder behind it, but for what it adds to the lowest bits.
+    """
     inputs = x_bits + w_bits
     if in_dsp(x_bits, w_bits):
         return 0.0
-    if inputs <= 6:
-        return inputs / 2 if inputs <= 5 else inputs
-    return inputs if min(x_bits, w_bits) == 1 else 1.4 * x_bits * w_bits
+    if min(x_bits, w_bits) == 1:
+        return SIGN
+    return inputs if inputs <= 6 else 1.4 * x_bits * w_bits
 
 
 def in_dsp(x_bits: int, w_bits: int) -> bool:
