@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -50,7 +49,7 @@ def facts(graph: Graph) -> dict[str, Any]:
     """What the drivers' templates need of the project."""
     codes, raw = tensor_of(core_input(graph)), tensor_of(core_result(graph))
     dtype = codes.elem.dtype.name
-    sizes = {"inputs": codes.size, "outputs": raw.size, "out_words": raw.size}
+    sizes = {"inputs": codes.size, "outputs": raw.size, "packet_words": raw.size}
     return VALUES | sizes | {"in_dtype": dtype, "code_type": f"{dtype}_t"}
 
 
@@ -193,11 +192,6 @@ BOARD = Path(__file__).parent / "board"
 def built(graph: Graph, project: Path, *flags: str) -> Path:
     """The bare-metal program of a project, with stand-ins and the project's own C++."""
     write_project(graph, project)
-    lanes = re.search(r"net_out_lanes = (\d+)", (project / "src" / "net.h").read_text())
-    values = facts(graph) | ({"out_words": facts(graph)["outputs"] // int(lanes[1])} if lanes else {})
-    for path, text in driver_files(graph, values).items():
-        (project / path).parent.mkdir(parents=True, exist_ok=True)
-        (project / path).write_text(text)
     driver, objects = project / "driver" / "baremetal", project / "objects"
     objects.mkdir()
     strict = ["-Wall", "-Wextra", "-Werror", "-O1", f"-I{BOARD}", *flags]
