@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bnnc.errors import Finding, raise_all
 from bnnc.hls.activations import Activation
 from bnnc.hls.branch_units import add_unit, concat_unit, gather_unit
 from bnnc.hls.choices import open_layers
@@ -27,6 +28,9 @@ from bnnc.hls.layers import (
 )
 from bnnc.hls.matrix import Matrix
 from bnnc.hls.matrix_window import matrix_window
+from bnnc.hls.model.calibration import SHELL
+from bnnc.hls.model.memory import fifo_cost
+from bnnc.hls.model.resources import Resources, total
 from bnnc.hls.mvtu import matrix_unit
 from bnnc.hls.names import Names
 from bnnc.hls.network import Branch, Network, Stage
@@ -59,14 +63,39 @@ class Accelerator:
     def units(self) -> tuple[Unit, ...]:
         return tuple(stage.unit for stage in self.stages)
 
+    @property
+    def cycles(self) -> int:
+        """Of the slowest unit."""
+        return max(unit.cycles for unit in self.units)
+
+    @property
+    def resources(self) -> Resources:
+        """Of the units, the FIFOs and what is around them."""
+        fifos = (fifo_cost(fifo.depth, fifo.bits) for fifo in self.fifos)
+        return total((SHELL, *(unit.resources for unit in self.units), *fifos))
+
 
 def lower(graph: Graph, names: Names, folding: Choice | None = None) -> Accelerator:
     """BnncError for what target hls cannot build and for a folding that does not fit."""
     plan = plan_layers(buildable_core(graph), names)
     layers = open_layers(plan)
-    settings = chosen_settings(layers, folding or {}, default_settings(layers))
+    return assemble(plan, names, chosen_settings(layers, folding or {}, default_settings(layers)))
+
+
+def assemble(
+    plan: Plan, names: Names, settings: Settings, depths: Mapping[str, int] | None = None
+) -> Accelerator:
+    """The accelerator of a plan, with FIFOs of other depths than computed where `depths` names them."""
     stages = _stages(plan, Network(names), settings)
-    return Accelerator(stages, fifos(stages), stages[0].reads[0].wire, plan.layers, settings)
+    sized = with_depths(fifos(stages), depths or {})
+    return Accelerator(stages, sized, stages[0].reads[0].wire, plan.layers, settings)
+
+
+def with_depths(sized: Sequence[Fifo], depths: Mapping[str, int]) -> tuple[Fifo, ...]:
+    known = sorted(fifo.name for fifo in sized)
+    remedy = f"there are {', '.join(known)}"
+    raise_all([Finding(f"FIFO {name!r}", "there is none", remedy) for name in depths if name not in known])
+    return tuple(replace(fifo, depth=depths.get(fifo.name, fifo.depth)) for fifo in sized)
 
 
 def foldables(graph: Graph) -> list[Foldable]:

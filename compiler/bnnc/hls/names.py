@@ -22,6 +22,10 @@ class Names:
 
     _taken: set[str] = field(default_factory=set)
 
+    def copy(self) -> Names:
+        """One with the same names taken."""
+        return Names(set(self._taken))
+
     def take(self, wanted: str) -> str:
         name, number = wanted, 1
         while name.lower() in self._taken:

@@ -60,7 +60,7 @@ class Part:
     out: Wire
 
 
-def nodes_of(plan: Plan, has_uram: bool) -> list[Node]:
+def nodes_of(plan: Plan) -> list[Node]:
     """In the order of `open_layers`: the input port, then the layers."""
     opens = open_layers(plan)
     layers = [layer for layer in plan.layers if layer.name != plan.port]
@@ -70,7 +70,7 @@ def nodes_of(plan: Plan, has_uram: bool) -> list[Node]:
     for layer, values, choices in zip(layers, reads, opens[1:], strict=True):
         value = plan.layers.index(layer) + 1
         wires = [plan.wires[read] for read in values]
-        options = _options(layer, wires, choices, has_uram)
+        options = _options(layer, wires, choices)
         behind = tuple(_behind(option, plan.readers(value)) for option in options)
         nodes.append(Node(layer.name, choices.node, behind, tuple(node_of[read] for read in values)))
     return nodes
@@ -113,14 +113,14 @@ def _port_options(plan: Plan, port: Open) -> Iterator[Option]:
         yield forked
 
 
-def _options(layer: Layer, x: Sequence[Wire], choices: Open, has_uram: bool) -> Iterator[Option]:
+def _options(layer: Layer, x: Sequence[Wire], choices: Open) -> Iterator[Option]:
     if isinstance(choices, Laned):
         for lanes, cycles in choices.cycles.items():
             part = _part(layer, [replace(wire, lanes=lanes) for wire in x], lanes)
             yield Option(lanes, None, lanes, part.out, cycles, part.resources)
     else:
         assert isinstance(layer, MatrixLayer | SparseLayer)
-        yield from _folded(layer, x[0], choices, has_uram)
+        yield from _folded(layer, x[0], choices)
 
 
 def _part(layer: Layer, x: Sequence[Wire], lanes: int) -> Part:
@@ -136,7 +136,7 @@ def _total(units: Sequence[Unit]) -> Resources:
     return sum((unit.resources for unit in units), NOTHING)
 
 
-def _folded(layer: MatrixLayer | SparseLayer, x: Wire, choices: Foldable, has_uram: bool) -> Iterator[Option]:
+def _folded(layer: MatrixLayer | SparseLayer, x: Wire, choices: Foldable) -> Iterator[Option]:
     act = layer.act
     if isinstance(layer, SparseLayer):
         for fold, cycles in choices.cycles.items():
@@ -149,8 +149,6 @@ def _folded(layer: MatrixLayer | SparseLayer, x: Wire, choices: Foldable, has_ur
         out = Wire(act.lane, fold.pe, m.vectors * m.shape[0], act.lo, act.hi, m.vectors)
         front = fronts[fold.simd]
         for storage in storages(m, fold):
-            if storage is Storage.DDR or (storage is Storage.URAM and not has_uram):
-                continue
             resources = front + mvtu_resources(m, act, fold, storage)
             yield Option(fold, storage, m.in_lanes(fold.simd), out, cycles, resources)
 

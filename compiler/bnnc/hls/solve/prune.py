@@ -55,7 +55,7 @@ def _without_dominated(space: Space, number: int, target: int) -> Node:
 
 
 def _more_around(space: Space, edge: Edge, number: int, target: int) -> Array:
-    """float64 (options, options, KINDS): how much more the converters of an edge take, at most, with a than b."""
+    """float64 (options, options, KINDS): how much more converters of an edge take, at most, with a than b."""
     writer, reader = (space.nodes[end].options for end in edge)
     outs = list(dict.fromkeys(option.out for option in writer))
     lanes = list(dict.fromkeys(option.lanes for option in reader))

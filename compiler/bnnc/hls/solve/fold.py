@@ -1,0 +1,106 @@
+"""The accelerator that a user's options ask for: as they say, or as the solver finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bnnc.errors import BnncError
+from bnnc.hls.choices import open_layers
+from bnnc.hls.core import buildable_core
+from bnnc.hls.folding import Fold
+from bnnc.hls.layers import Plan
+from bnnc.hls.lower import Accelerator, assemble
+from bnnc.hls.model.parts import part_of
+from bnnc.hls.model.resources import NOTHING, Resources
+from bnnc.hls.names import Names
+from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, HlsOptions
+from bnnc.hls.plan import plan_layers
+from bnnc.hls.settings import Choice, chosen_settings, default_settings, maximal_settings, minimal_settings
+from bnnc.hls.solve.options import Node, Option, nodes_of
+from bnnc.hls.solve.solver import Goal, Solution, Solver
+from bnnc.hls.solve.space import Space, amounts, space_of
+from bnnc.hls.storage import Storage
+from bnnc.ir.graph import Graph
+
+BASES = {BALANCED: default_settings, MINIMAL: minimal_settings, MAXIMAL: maximal_settings}
+ROUNDS = 5
+"""How often the deep FIFOs of a solution are set aside and the rest is solved again."""
+
+
+@dataclass(frozen=True)
+class Folded:
+    """An accelerator and, where it was solved, how it was found."""
+
+    accelerator: Accelerator
+    space: Space
+    solver: Solver | None = None
+    solution: Solution | None = None
+
+
+def fold(graph: Graph, names: Names, options: HlsOptions) -> Folded:
+    """BnncError for what target hls cannot build, a folding that does not fit, and a goal out of reach."""
+    plan = plan_layers(buildable_core(graph), names)
+    layers = open_layers(plan)
+    chosen = options.folding.layers
+    settings = chosen_settings(layers, chosen, BASES[options.folding.base](layers))
+    if not options.solves:
+        return Folded(assemble(plan, names, settings, options.folding.fifos), space_of([]))
+    return _solved(plan, names, options)
+
+
+def goal_of(options: HlsOptions) -> Goal:
+    fps = None if options.max_fps else options.fps
+    return Goal(part_of(options.part), options.clock_mhz, options.budget, fps)
+
+
+def choices_of(plan: Plan, options: HlsOptions) -> Space:
+    """All that a part allows, and of the layers that the user has chosen what is left open."""
+    has_uram = part_of(options.part).resources.uram > 0
+    return space_of([_allowed(node, options.folding.layers, has_uram) for node in nodes_of(plan)])
+
+
+def _allowed(node: Node, chosen: Choice, has_uram: bool) -> Node:
+    """Weights lie outside the FPGA only where that is chosen: it has one memory for all of them."""
+    wanted = chosen.get(node.name, chosen.get(node.node, {}))
+    kept = [option for option in node.options if _is(option, wanted)]
+    if "weights" not in wanted:
+        refused = {Storage.DDR} if has_uram else {Storage.DDR, Storage.URAM}
+        kept = [option for option in kept if option.storage not in refused]
+    return replace(node, options=tuple(kept))
+
+
+def _is(option: Option, wanted: Mapping[str, Any]) -> bool:
+    """Whether it has all that is chosen."""
+    if not isinstance(option.setting, Fold):
+        return bool(wanted.get("lanes", option.setting) == option.setting)
+    has = {"pe": option.setting.pe, "simd": option.setting.simd, "weights": option.storage}
+    return all(bool(has[key] == value) for key, value in wanted.items())
+
+
+def _solved(plan: Plan, names: Names, options: HlsOptions) -> Folded:
+    """Solved again without the room that deep FIFOs take, until what is found fits with its own FIFOs."""
+    space, goal = choices_of(plan, options), goal_of(options)
+    reserved = NOTHING
+    for _ in range(ROUNDS):
+        solver = Solver(space, goal, reserved)
+        solution = solver.solve()
+        accelerator = assemble(plan, names.copy(), solution.settings, options.folding.fifos)
+        if (amounts(accelerator.resources) <= goal.allowed).all():
+            return Folded(accelerator, space, solver, solution)
+        reserved = _more(reserved, _beside(accelerator, solution))
+    what = f"the FIFOs of each folding that was tried take more than its {ROUNDS} forerunners'"
+    raise BnncError.at(f"part {goal.part.name}", what, "give a larger part, or --fps")
+
+
+def _beside(accelerator: Accelerator, solution: Solution) -> Resources:
+    """What the FIFOs take beyond shallow ones."""
+    difference = amounts(accelerator.resources) - amounts(solution.resources)
+    return Resources(*(int(n) for n in np.maximum(difference, 0)))
+
+
+def _more(a: Resources, b: Resources) -> Resources:
+    return Resources(*(int(n) for n in np.maximum(amounts(a), amounts(b))))

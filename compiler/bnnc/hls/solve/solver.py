@@ -1,0 +1,164 @@
+"""The folding that a part, a clock and a budget allow: as fast as it can be, or as small as a rate allows."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bnnc.errors import BnncError
+from bnnc.hls.folding import Fold
+from bnnc.hls.model.calibration import SHELL
+from bnnc.hls.model.parts import Part
+from bnnc.hls.model.resources import NOTHING, Resources, total
+from bnnc.hls.settings import Settings
+from bnnc.hls.solve.options import Option
+from bnnc.hls.solve.program import ANY, Program
+from bnnc.hls.solve.prune import pruned
+from bnnc.hls.solve.space import KINDS, Space, amounts
+from bnnc.ir.op import Array
+
+BUDGET_KINDS = {"lut": "lut", "ff": "ff", "bram": "bram18", "uram": "uram", "dsp": "dsp"}
+NAMES = {"lut": "LUTs", "ff": "flip-flops", "bram18": "block RAMs", "uram": "UltraRAMs", "dsp": "DSP slices"}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`fps` samples a second, or as many as fit where it is None; `budget`: shares of the part, by kind."""
+
+    part: Part
+    clock_mhz: float
+    budget: Mapping[str, float]
+    fps: float | None = None
+
+    @property
+    def target(self) -> int | None:
+        """Cycles of a sample at most."""
+        return None if self.fps is None else math.floor(self.clock_mhz * 1e6 / self.fps)
+
+    @property
+    def have(self) -> Array:
+        """float64, in the order of KINDS: what the part has."""
+        return amounts(self.part.resources)
+
+    @property
+    def allowed(self) -> Array:
+        """float64, in the order of KINDS: what all of the accelerator may take."""
+        shares = {BUDGET_KINDS[kind]: share for kind, share in self.budget.items()}
+        allowed: Array = np.floor(self.have * [shares.get(kind, 1.0) for kind in KINDS])
+        return allowed
+
+    def rate(self, cycles: int) -> float:
+        """Samples a second."""
+        return self.clock_mhz * 1e6 / cycles
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The option of each node, chosen for `target` cycles."""
+
+    space: Space
+    target: int
+    options: tuple[Option, ...]
+
+    @cached_property
+    def cycles(self) -> int:
+        """Of the slowest unit: a sample comes out every so many cycles."""
+        bridges = self.space.bridges(self.options)
+        return max(*(o.cycles for o in self.options), *(found.cycles for found in bridges))
+
+    @cached_property
+    def resources(self) -> Resources:
+        """Of the accelerator with shallow FIFOs."""
+        bridges = self.space.bridges(self.options)
+        return total((SHELL, *(o.resources for o in self.options), *(found.resources for found in bridges)))
+
+    @property
+    def settings(self) -> Settings:
+        chosen = list(zip(self.space.nodes, self.options, strict=True))
+        folds = {node.name: o.setting for node, o in chosen if isinstance(o.setting, Fold)}
+        lanes = {node.name: o.setting for node, o in chosen if isinstance(o.setting, int)}
+        storages = {node.name: o.storage for node, o in chosen if o.storage is not None}
+        return Settings(folds, lanes, storages)
+
+
+@dataclass(frozen=True)
+class Solver:
+    """`reserved`: what is needed beside the options of the space, such as deep FIFOs."""
+
+    space: Space
+    goal: Goal
+    reserved: Resources = NOTHING
+
+    @property
+    def limits(self) -> Array:
+        return self.goal.allowed - amounts(SHELL + self.reserved)
+
+    def solve(self) -> Solution:
+        """BnncError, which names what is in the way, if nothing fits."""
+        target = self.goal.target
+        if target is None:
+            target = self.fastest()
+        found = None if target is None else self.smallest(target)
+        if found is None:
+            raise self._failure(target)
+        return found
+
+    def smallest(self, target: int) -> Solution | None:
+        """The one that takes least of the part in so many cycles."""
+        options = self._program(target).solve(self.goal.have, self.limits)
+        return None if options is None else Solution(self.space, target, options)
+
+    def fastest(self) -> int | None:
+        """The fewest cycles with which everything fits."""
+        candidates = self._candidates
+        place = bisect_left(candidates, True, key=self._fits)
+        return candidates[place] if place < len(candidates) else None
+
+    def _fits(self, target: int) -> bool:
+        return self._program(target).solve(self.goal.have, self.limits, ANY) is not None
+
+    def _program(self, target: int) -> Program:
+        return Program(pruned(self.space, target, self.limits), target)
+
+    @cached_property
+    def _candidates(self) -> list[int]:
+        """All cycles that some layer can take, from the least that the slowest layer needs on."""
+        least = max(min(option.cycles for option in node.options) for node in self.space.nodes)
+        return sorted({o.cycles for node in self.space.nodes for o in node.options if o.cycles >= least})
+
+    def _failure(self, target: int | None) -> BnncError:
+        """Why nothing fits in so many cycles, or in any number."""
+        if target is None:
+            return self._too_large(self._candidates[-1], "even the smallest folding", "a larger part")
+        slowest = max(self.space.nodes, key=lambda node: min(option.cycles for option in node.options))
+        least = min(option.cycles for option in slowest.options)
+        if least > target:
+            what = f"{target:,} cycles a sample are too few: it takes {least:,} at least"
+            faster = self.goal.clock_mhz * least / target
+            remedy = f"give --fps {math.floor(self.goal.rate(least))} or less, or --clock {math.ceil(faster)}"
+            return BnncError.at(f"layer {slowest.node!r}", what, remedy)
+        fastest = self.fastest()
+        if fastest is None:
+            return self._too_large(self._candidates[-1], "even the smallest folding", "a larger part")
+        remedy = f"--fps {math.floor(self.goal.rate(fastest))} or less, a larger part"
+        return self._too_large(target, f"{self.goal.fps:g} samples a second", remedy)
+
+    def _too_large(self, target: int, what: str, remedy: str) -> BnncError:
+        """Says which resource is exceeded by that which comes closest to the limits."""
+        limits = np.maximum(self.limits, 0)
+        unlimited = np.full(len(KINDS), np.inf)
+        space = pruned(self.space, target, unlimited)
+        options = Program(space, target).solve(np.maximum(limits, 1), unlimited)
+        assert options is not None
+        least = amounts(Solution(self.space, target, options).resources + self.reserved)
+        kind = int(np.argmax((least - self.goal.allowed) / np.maximum(limits, 1)))
+        name, budget = NAMES[KINDS[kind]], int(self.goal.allowed[kind])
+        found = f"{what} takes at least {int(least[kind]):,} {name}, and {budget:,} are allowed"
+        option = next((key for key, value in BUDGET_KINDS.items() if value == KINDS[kind]), "")
+        more = f", or more with --budget {option}=1" if budget < int(self.goal.have[kind]) else ""
+        return BnncError.at(f"part {self.goal.part.name}", found, f"give {remedy}{more}")
