@@ -12,7 +12,9 @@ from tests.hls.projects import (
     pools_and_tables,
     smallest_folding,
 )
+from tests.hls.test_coded import frequent_network
 
+from bnnc.hls.coded import compressed
 from bnnc.hls.lower import lower
 from bnnc.hls.model.calibration import SHELL, UNIT, project_cost
 from bnnc.hls.model.resources import Resources
@@ -46,6 +48,15 @@ def test_a_project_takes_what_its_parts_take(graph: Graph) -> None:
     units = [unit.resources for unit in accelerator.units]
     assert whole.bram18 >= SHELL.bram18 + sum(unit.bram18 for unit in units)
     assert whole.lut > SHELL.lut + sum(unit.lut for unit in units)
+
+
+def test_decoded_weights_take_a_decoder() -> None:
+    plain = lower(frequent_network(), Names())
+    coded, stored = compressed(plain)
+    assert any(matrix.form != "raw" for matrix in stored)
+    for before, after in zip(plain.units, coded.units, strict=True):
+        more = after.resources.lut - before.resources.lut
+        assert more >= UNIT.lut if "huffman" in after.engines else more == 0
 
 
 def test_matrices_take_more_the_more_is_folded_out() -> None:

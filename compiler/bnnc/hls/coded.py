@@ -12,6 +12,8 @@ from bnnc.hls.folding import Fold
 from bnnc.hls.layers import MatrixLayer
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.matrix import Matrix
+from bnnc.hls.model.compute import decoder_cost
+from bnnc.hls.model.resources import Resources
 from bnnc.hls.mvtu import folds_of, matrix_unit, weight_bits, weight_lanes
 from bnnc.hls.network import Stage
 from bnnc.hls.roms import Reader, Rom, rom
@@ -99,6 +101,7 @@ def _compressed(stage: Stage, layer: MatrixLayer, fold: Fold) -> tuple[Stage, St
         engines=(*unit.engines, "huffman"),
         parameters=f"{unit.parameters}\n{_struct(name, symbols, tables, m)}",
         rom=unit.rom + "".join(part.arrays for part in _readers(name, tables)),
+        resources=unit.resources + _decoder(tables, m),
     )
     return replace(stage, unit=unit), StoredMatrix(m.conv.name, symbols.form, plain, tables.n_bytes)
 
@@ -151,6 +154,13 @@ def _tables(values: Array) -> _Tables:
 
 def _symbol_bits(values: Array) -> int:
     return max(1, int(values.max()).bit_length())
+
+
+def _decoder(tables: _Tables, m: Matrix) -> Resources:
+    bits = _symbol_bits(tables.symbols)
+    return decoder_cost(
+        code_bytes=len(tables.codes), symbols=len(tables.symbols), symbol_bits=bits, weights=m.weights.size
+    )
 
 
 def _memory(name: str, m: Matrix, fold: Fold) -> Weights:

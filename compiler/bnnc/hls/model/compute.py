@@ -50,6 +50,20 @@ def elements_circuit(pe: int, simd: int, x_bits: int, w_bits: int, sum_bits: int
     return Circuit(pe * one, pe * registers, dsp=pe * simd * logic.dsps(x_bits, w_bits))
 
 
+def decoder_cost(*, code_bytes: int, symbols: int, symbol_bits: int, weights: int) -> Resources:
+    """What decoding Huffman codes into the memories of a matrix adds to its unit: one symbol at a time.
+
+    A window of 32 bits, two shifts of 15 bits, one comparison, and where the next weight goes.
+    """
+    places = weights.bit_length() + code_bytes.bit_length()
+    circuit = Circuit(
+        2 * logic.multiplexer(15, 32) + logic.comparator(15) + 4 * places,
+        2 * 32 + 4 * places,
+        rom_cost(code_bytes, 8) + rom_cost(symbols, symbol_bits),
+    )
+    return unit_cost(circuit)
+
+
 def sparse_cost(
     *,
     pe: int,
