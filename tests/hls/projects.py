@@ -14,6 +14,8 @@ from bnnc.executors.hls import HlsExecutor
 from bnnc.hls import build
 from bnnc.hls.folding import Fold
 from bnnc.hls.lower import foldables
+from bnnc.hls.options import Folding as FoldingChoice
+from bnnc.hls.options import HlsOptions
 from bnnc.ir.edge_ops import ChannelsLast, Input, Reshape, ToFloat
 from bnnc.ir.elem import B1_01, B1_PM, I8, TER, Elem, elem
 from bnnc.ir.geometry import Pads, Pair
@@ -32,17 +34,26 @@ def assert_as_sim(graph: Graph, folder: Path, folding: Folding | None = None, sa
     """The project of a packed graph gives the simulator's integers, of the simulator's type."""
     codes = random_codes(graph, samples, 7)
     expected = simulator.run(graph, codes)
-    build.build(graph, folder, name=graph.name, golden=(codes, expected), folding=folding)
+    options = HlsOptions(folding=FoldingChoice(folding or {}))
+    build.build(graph, folder, name=graph.name, golden=(codes, expected), options=options)
     actual = HlsExecutor(folder, graph).run(codes)
     assert actual.dtype == expected.dtype
     np.testing.assert_array_equal(actual, expected)
 
 
-def write_project(graph: Graph, folder: Path, name: str = "net", **options: object) -> dict[str, object]:
+def write_project(
+    graph: Graph,
+    folder: Path,
+    name: str = "net",
+    compress: str = "none",
+    folding: Folding | None = None,
+    **options: object,
+) -> dict[str, object]:
     """The project of a packed graph with two golden samples; the entry of its manifest."""
     codes = random_codes(graph, 2, 3)
     golden = (codes, simulator.run(graph, codes))
-    return build.build(graph, folder, name=name, golden=golden, **options)  # type: ignore[arg-type]
+    wanted = HlsOptions(folding=FoldingChoice(folding or {}), **options)  # type: ignore[arg-type]
+    return build.build(graph, folder, name=name, golden=golden, options=wanted, compress=compress)
 
 
 def smallest_folding(graph: Graph) -> Folding:

@@ -23,6 +23,8 @@ from tests.hls.test_project import text_of
 from bnnc.executors.hls import HlsExecutor
 from bnnc.hls import csim
 from bnnc.hls.build import build
+from bnnc.hls.options import Folding as FoldingChoice
+from bnnc.hls.options import HlsOptions
 from bnnc.ir.edge_ops import Input, Reshape
 from bnnc.ir.elem import B1_PM, I8, TER, elem
 from bnnc.ir.graph import Graph
@@ -60,7 +62,8 @@ def compressed(graph: Graph, folder: Path, folding: Folding | None = None) -> di
     """The form of every layer of the project, which gives the simulator's integers sample after sample."""
     codes = random_codes(graph, 5, 7)
     raw = simulator.run(graph, codes)
-    entry = build(graph, folder, name=graph.name, golden=(codes, raw), folding=folding, compress="huffman")
+    options = HlsOptions(folding=FoldingChoice(folding or {}))
+    entry = build(graph, folder, name=graph.name, golden=(codes, raw), options=options, compress="huffman")
     np.testing.assert_array_equal(HlsExecutor(folder, graph).run(codes), raw)
     return {layer["name"]: layer["arrays"][0]["form"] for layer in entry["layers"]}
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from bnnc.hls.coded import StoredMatrix, compressed
-from bnnc.hls.lower import Accelerator, lower
+from bnnc.hls.lower import Accelerator
 from bnnc.hls.names import Names, identifier
+from bnnc.hls.options import HlsOptions, folding_text
 from bnnc.hls.project.files import project_files, write_files
 from bnnc.hls.project.values import Setup, setup_of
-from bnnc.hls.settings import Choice
+from bnnc.hls.solve.fold import fold
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.parts import core_input, core_result
 
-DEFAULT_PART = "xc7z020clg400-1"
-DEFAULT_CLOCK_MHZ = 100.0
+DEFAULT = HlsOptions()
 
 
 def build(
@@ -26,29 +26,26 @@ def build(
     *,
     name: str,
     golden: tuple[Array, Array],
-    part: str = DEFAULT_PART,
-    clock_mhz: float = DEFAULT_CLOCK_MHZ,
-    folding: Choice | None = None,
+    options: HlsOptions = DEFAULT,
     compress: str = "none",
-    control: str = "axilite",
 ) -> dict[str, Any]:
     """Write the project of a packed graph into the folder `out` and return its entry for the manifest.
 
     golden: codes (n, *core_input shape) and the raw integers (n, *core_result shape) that the test bench
-    expects. part: a part or a board; boards with a processing system get a block design. folding: {layer:
-    {"pe": n, "simd": n}} for the layers that are not to have the default. compress: huffman for weights
-    that are decoded ahead of the engines where that is smaller, or none. control: axilite or none.
-    BnncError for what the target cannot build.
+    expects. Boards with a processing system get a block design. compress: huffman for weights that are
+    decoded ahead of the engines where that is smaller, or none. BnncError for what the target cannot build.
     """
     names = Names()
     project = names.take(identifier(name))
     names.take(f"{project}_top")
-    setup = setup_of(part, clock_mhz, control)
-    accelerator = lower(graph, names, folding)
+    setup = setup_of(options.part, options.clock_mhz, options.control)
+    accelerator = fold(graph, names, options).accelerator
     stored: tuple[StoredMatrix, ...] = ()
     if compress != "none":
         accelerator, stored = compressed(accelerator)
-    write_files(project_files(graph, accelerator, project, setup, golden), out)
+    files = project_files(graph, accelerator, project, setup, golden)
+    chosen = folding_text(accelerator.settings.entries, options.folding.fifos)
+    write_files(files | {"folding.json": chosen}, out)
     layers = {"layers": [matrix.entry for matrix in stored]} if stored else {}
     return _entry(graph, accelerator, project, setup) | layers
 
