@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bnnc.commands.hls_options import hls_options, taken_options
 from bnnc.commands.options import common, network, open_network, progress, working
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ COMPRESSIONS = ("none", "huffman")
     type=click.Path(path_type=Path),
     help="Samples to verify with: x.npy, or x.npz with an array `x`.",
 )
+@hls_options
 @common
 def command(
     path: Path,
@@ -71,6 +73,7 @@ def command(
     force: bool,
     samples: int | None,
     data: Path | None,
+    **hls: Any,
 ) -> None:
     """Compile a network for a target, and prove what was made.
 
@@ -85,7 +88,7 @@ def command(
 
     if synth:
         check_synthesis(kind, synth)
-    target = build_target(kind, cpu, compress, threads)
+    target = build_target(kind, cpu, compress, threads, taken_options(**hls))
     opened = open_network(path, domain, calibrate)
     with new_folder(output, force) as folder:
         x = choose_samples(opened, data, samples, DEFAULT_SAMPLES, calibrate)

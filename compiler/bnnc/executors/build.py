@@ -33,7 +33,9 @@ def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | N
         chosen = generated_samples(graph, GOLDEN_SAMPLES) if x is None else x[:GOLDEN_SAMPLES]
         codes = encode(graph, chosen)
         golden = (codes, simulator.run(graph, codes))
-        return hls.build(graph, folder, name=graph.name, golden=golden, compress=target.compress)
+        return hls.build(
+            graph, folder, name=graph.name, golden=golden, options=target.hls, compress=target.compress
+        )
     from bnnc.arm import build as arm
 
     built = asdict(arm.build(graph, target.processor, folder, target.compress, target.threads))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.hls.options import HlsOptions
 from bnnc.ir.op import Array
 from bnnc.targets import Target, cpu_names, target
 
@@ -35,12 +36,15 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class BuildTarget:
-    """What to build for: `processor` is None for hls. `compress`: none or huffman; `threads` of a run."""
+    """What to build for: `processor` is None for hls, which has `hls`. `compress`: none or huffman; `threads`
+    of a run.
+    """
 
     kind: str
     processor: Target | None = None
     compress: str = "none"
     threads: int = 1
+    hls: HlsOptions = HlsOptions()
 
     @property
     def cpu(self) -> str:
@@ -48,9 +52,21 @@ class BuildTarget:
         return self.processor.name if self.processor else ""
 
 
-def build_target(kind: str, cpu: str | None = None, compress: str = "none", threads: int = 1) -> BuildTarget:
-    """The target of that name; BnncError with what there is when there is no such target or CPU."""
+def build_target(
+    kind: str,
+    cpu: str | None = None,
+    compress: str = "none",
+    threads: int = 1,
+    hls: HlsOptions | None = None,
+) -> BuildTarget:
+    """The target of that name; BnncError with what there is when there is no such target or CPU.
+
+    hls: what only that target knows, None where nothing is asked for.
+    """
     match kind:
+        case "arm" | "host" if hls is not None:
+            what = "it has no part, no clock and no folding"
+            raise BnncError.at(f"target {kind}", what, "leave these options out, or give --target hls")
         case "arm" | "host":
             processor = target(kind, cpu)
             if threads > 1 and processor.is_freestanding:
@@ -63,7 +79,7 @@ def build_target(kind: str, cpu: str | None = None, compress: str = "none", thre
         case "hls" if cpu:
             raise BnncError.at("target hls", f"it has no CPU {cpu!r}", "leave --cpu out")
         case "hls":
-            return BuildTarget(kind, compress=compress)
+            return BuildTarget(kind, compress=compress, hls=hls or HlsOptions())
         case _:
             raise BnncError.at("", f"unknown target {kind!r}", f"there are {', '.join(TARGETS)}")
 

@@ -1,0 +1,89 @@
+"""Options of target hls, which `compile` and `fold` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bnnc.errors import BnncError
+
+if TYPE_CHECKING:
+    from bnnc.hls.options import HlsOptions
+
+Command = Callable[..., Any]
+ROWS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--part", {"metavar": "NAME", "help": "The FPGA or board (hls): xc7z020 unless told."}),
+    (
+        "--clock",
+        {"type": float, "metavar": "MHZ", "help": "Its clock (hls): the board's, or 100 MHz, unless told."},
+    ),
+    (
+        "--folding",
+        {
+            "metavar": "FILE",
+            "help": "How much of each layer is computed at once (hls): a file, minimal, or maximal.",
+        },
+    ),
+    (
+        "--fps",
+        {
+            "type": click.FloatRange(min=0, min_open=True),
+            "metavar": "N",
+            "help": "The smallest folding with so many samples a second (hls).",
+        },
+    ),
+    ("--max-fps", {"is_flag": True, "help": "The fastest folding that fits into the part (hls)."}),
+    (
+        "--budget",
+        {"metavar": "SHARES", "help": "What it may take of the part (hls), as in lut=0.7,bram=0.8."},
+    ),
+)
+
+
+def hls_options(command: Command) -> Command:
+    """`--part`, `--clock`, `--folding`, `--fps`, `--max-fps` and `--budget`."""
+    for name, arguments in reversed(ROWS):
+        command = click.option(name, **arguments)(command)
+    return command
+
+
+def taken_options(
+    part: str | None,
+    clock: float | None,
+    folding: str | None,
+    fps: float | None,
+    max_fps: bool,
+    budget: str | None,
+) -> HlsOptions | None:
+    """None where no option of target hls was given."""
+    if (part, clock, folding, fps, budget) == (None,) * 5 and not max_fps:
+        return None
+    from bnnc.hls.model.parts import board_of
+    from bnnc.hls.options import (
+        DEFAULT_CLOCK_MHZ,
+        DEFAULT_PART,
+        NAMED,
+        Folding,
+        HlsOptions,
+        parse_budget,
+        read_folding,
+    )
+
+    if fps is not None and max_fps:
+        raise BnncError.at("--fps", "it is there beside --max-fps", "give one of them")
+    solves = fps is not None or max_fps
+    if solves and folding in NAMED:
+        raise BnncError.at(f"--folding {folding}", "it leaves nothing to choose", "leave out --fps or it")
+    if budget is not None and not solves:
+        raise BnncError.at("--budget", "there is nothing to choose", "give --fps or --max-fps as well")
+    board = board_of(part or "")
+    return HlsOptions(
+        part=part or DEFAULT_PART,
+        clock_mhz=clock or (board.clock_mhz if board else DEFAULT_CLOCK_MHZ),
+        folding=read_folding(folding) if folding else Folding(),
+        fps=fps,
+        max_fps=max_fps,
+        budget=parse_budget(budget) if budget else {},
+    )
