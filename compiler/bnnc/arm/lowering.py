@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from bnnc.arm.kernels.binary_conv import write_binary_conv
 from bnnc.arm.kernels.builder import Built, Kernel, build_kernel
+from bnnc.arm.kernels.depthwise_conv import write_depthwise_conv
+from bnnc.arm.kernels.depthwise_plan import depthwise_plan
 from bnnc.arm.kernels.grouped_conv import write_grouped_conv
 from bnnc.arm.kernels.integer_conv import write_integer_conv
 from bnnc.arm.kernels.isa import Isa
@@ -75,6 +77,8 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
             write_product_conv(kernel, conv, rest, products)
         case Conv2d(groups=1) as conv:
             write_integer_conv(kernel, isa, conv, rest)
+        case Conv2d() as conv if depthwise := depthwise_plan(isa, conv, _is_packed(stage)):
+            write_depthwise_conv(kernel, conv, rest, depthwise)
         case Conv2d() as conv:
             write_grouped_conv(kernel, isa, conv, rest)
         case SparseDense() as op if lookup := by_lookup(isa, op):
