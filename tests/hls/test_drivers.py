@@ -21,8 +21,8 @@ from tests.arm.test_program_edges import (
     raw_samples,
     same_bits,
 )
-from tests.graphs import random_inputs
-from tests.hls.projects import best_of_many_equals, dense_network, write_project
+from tests.graphs import random_codes, random_inputs
+from tests.hls.projects import Folding, best_of_many_equals, dense_network, write_project
 
 from bnnc.errors import BnncError
 from bnnc.hls import csim
@@ -41,6 +41,7 @@ VALUES = {
     "version": "0",
     "macro": "NET",
     "has_registers": True,
+    "memories": [],
     "code_type": "uint8_t",
 }
 
@@ -119,12 +120,37 @@ def test_tail_that_only_bnnc_computes(pynq_driver: Callable[[Graph], ModuleType]
     assert not [path for path in driver_files(graph, facts(graph)) if "baremetal" in path]
 
 
+def test_python_places_weights_in_memory(
+    pynq_driver: Callable[[Graph], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Addresses go into the registers behind one another, before the accelerator starts."""
+    graph = dense_network((30, 8, 5))
+    write_project(graph, tmp_path, folding={name: {"weights": "ddr"} for name in ("fc0", "fc_last")})
+    board = Board(graph)
+    pynq = SimpleNamespace(Overlay=board.overlay, allocate=board.allocate)
+    monkeypatch.setitem(sys.modules, "pynq", pynq)
+    path = tmp_path / "driver" / "pynq" / "net_pynq.py"
+    driver = ModuleType("net_pynq")
+    driver.__file__ = str(path)
+    exec(compile(path.read_text(), str(path), "exec"), driver.__dict__)
+    codes = random_codes(graph, 3, 1)
+    assert np.array_equal(
+        driver.Accelerator("net.bit").run(codes).ravel(), simulator.run(graph, codes).ravel()
+    )
+    registers = [(offset, value) for name, offset, value in board.written if name == "accelerator"]
+    assert [offset for offset, _ in registers] == [0x10, 0x14, 0x1C, 0x20, 0x00]
+    weights = [np.load(tmp_path / "weights" / f"{name}_mvtu_weights.npy") for name in ("fc0", "fc_last")]
+    for (_, low), (_, high), words in zip(registers[0:4:2], registers[1:4:2], weights, strict=True):
+        assert np.array_equal(board.memory[high << 32 | low], words)
+
+
 @dataclass
 class Board:
     """Stands in for PYNQ: the block design's cells, with the simulator in place of the accelerator."""
 
     graph: Graph
     written: list[tuple[str, int, int]] = field(default_factory=list)
+    memory: dict[int, Array] = field(default_factory=dict)
     freed: int = 0
     target: Any = None
 
@@ -142,6 +168,13 @@ class Board:
         class Buffer(np.ndarray):
             def freebuffer(self) -> None:
                 board.freed += 1
+
+            def flush(self) -> None:
+                board.memory[self.device_address] = np.array(self)
+
+            @property
+            def device_address(self) -> int:
+                return 0x1_0000_0000 + self.ctypes.data % 2**32
 
         return np.zeros(shape, dtype).view(Buffer)
 
@@ -189,9 +222,9 @@ def test_python_runs_files_as_bnnc_does(
 BOARD = Path(__file__).parent / "board"
 
 
-def built(graph: Graph, project: Path, *flags: str) -> Path:
+def built(graph: Graph, project: Path, *flags: str, folding: Folding | None = None) -> Path:
     """The bare-metal program of a project, with stand-ins and the project's own C++."""
-    write_project(graph, project)
+    write_project(graph, project, folding=folding)
     driver, objects = project / "driver" / "baremetal", project / "objects"
     objects.mkdir()
     strict = ["-Wall", "-Wextra", "-Werror", "-O1", f"-I{BOARD}", *flags]
@@ -228,6 +261,18 @@ def test_c_runs_files_as_bnnc_does(make: Callable[..., Graph], tmp_path: Path) -
         assert (done.returncode, done.stdout) == (0, "net: y.npy is written\n")
         y = np.load(tmp_path / "y.npy")
         assert y.dtype == wanted.dtype and np.array_equal(y, wanted)
+
+
+@pytest.mark.usefixtures("cpp")
+@pytest.mark.parametrize("layers", [["fc0"], ["fc0", "fc_last"]])
+def test_c_places_weights_in_memory(layers: list[str], tmp_path: Path) -> None:
+    graph = dense_network((30, 8, 5))
+    folding = {name: {"weights": "ddr"} for name in layers}
+    program = built(graph, tmp_path, f"-DMEMORIES={len(layers)}", folding=folding)
+    x = random_inputs(graph, 5, 1)
+    assert ran(program, x).returncode == 0
+    wanted = decode(graph, simulator.run(graph, encode(graph, x)))
+    assert np.array_equal(np.load(tmp_path / "y.npy"), wanted)
 
 
 @pytest.mark.usefixtures("cpp")

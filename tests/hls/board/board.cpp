@@ -13,6 +13,7 @@
 static u32 words, started;
 static UINTPTR target;
 static u32 target_bytes;
+static u32 registers[16];
 
 static void expect(bool holds, const char *what) {
     if (holds) return;
@@ -23,6 +24,7 @@ static void expect(bool holds, const char *what) {
 void Xil_Out32(UINTPTR address, u32 value) {
     if (address == XPAR_WORDS_BASEADDR) words = value;
     else if (address == XPAR_ACCELERATOR_BASEADDR) started = value;
+    else if (address < XPAR_ACCELERATOR_BASEADDR + sizeof registers) registers[(address & 0xFF) / 4] = value;
     else expect(false, "an address that is no cell's");
 }
 
@@ -61,6 +63,13 @@ template <class T, int BITS> static void store(unsigned char *bytes, T word) {
     for (int i = 0; i < BITS / 8; i++) bytes[i] = (unsigned char)word(8 * i + 7, 8 * i).to_uint();
 }
 
+#if MEMORIES
+// The array to whose first word two registers point.
+static const uint64_t *words_at(u32 reg) {
+    return (const uint64_t *)((uint64_t)registers[reg / 4 + 1] << 32 | registers[reg / 4]);
+}
+#endif
+
 u32 XAxiDma_SimpleTransfer(XAxiDma *dma, UINTPTR buffer, u32 length, int direction) {
     const int IN = net_in_t::width, OUT = net_out_t::width;
     expect(dma->initialized && (!HAS_REGISTERS || started == 0x81), "nothing was started");
@@ -78,7 +87,13 @@ u32 XAxiDma_SimpleTransfer(XAxiDma *dma, UINTPTR buffer, u32 length, int directi
         hls::stream<net_out_t> out;
         for (u32 i = 0; i < in_words; i++, buffer += IN / 8)
             in.write(load<net_in_t, IN>((const unsigned char *)buffer));
+#if MEMORIES == 0
         net_top(in, out);
+#elif MEMORIES == 1
+        net_top(in, out, words_at(0x10));
+#else
+        net_top(in, out, words_at(0x10), words_at(0x1C));
+#endif
         for (u32 i = 0; i < out_words; i++, target += OUT / 8)
             store<net_out_t, OUT>((unsigned char *)target, out.read());
     }

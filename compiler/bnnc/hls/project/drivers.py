@@ -93,6 +93,8 @@ def _bare_metal(values: Mapping[str, Any], edge: str) -> dict[str, str]:
     }
     files = {file: _templates().get_template(template).render(values) for file, template in made.items()}
     files |= {file: resource("bnnc.runtime", file).read_text(encoding="utf-8") for file in RUNTIME}
+    if values["memories"]:
+        files["weights.h"] = templates("hls").get_template("weights.h.j2").render(values)
     files[f"{name}_edge.c"] = edge.replace('"runtime/', '"')
     return {f"driver/baremetal/{file}": text for file, text in files.items()}
 

@@ -42,5 +42,5 @@ def _design(values: Mapping[str, Any], board: Board) -> dict[str, Any]:
         "board": board,
         "is_zynq_mp": board.part.ps == ZYNQ_MP,
         "registers": 2 + bool(values["has_registers"]),
-        "masters": 2,
+        "masters": 2 + len(values["memories"]),
     }

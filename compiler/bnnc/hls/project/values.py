@@ -16,6 +16,7 @@ from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.parts import core_input, core_result
 
 CONTROLS = ("axilite", "none")
+FIRST_REGISTER, ADDRESS_BYTES = 0x10, 12  # of arguments; an address takes two words, and one is left out
 NEEDED_BY = {"mvtu": ("dot",)}
 
 
@@ -49,6 +50,7 @@ def setup_of(part: str, clock_mhz: float, control: str) -> Setup:
 def project_values(graph: Graph, acc: Accelerator, name: str, setup: Setup) -> dict[str, Any]:
     """By the names that the templates have for them."""
     encoder, result = core_input(graph), core_result(graph)
+    _check_registers(acc, setup)
     return {
         "name": name,
         "top": f"{name}_top",
@@ -67,6 +69,12 @@ def project_values(graph: Graph, acc: Accelerator, name: str, setup: Setup) -> d
         **_architecture(acc, setup),
         **_target(setup),
     }
+
+
+def _check_registers(acc: Accelerator, setup: Setup) -> None:
+    if setup.control == "none" and memories_of(acc):
+        what = "weights in memory outside have their addresses in registers"
+        raise BnncError.at("--control none", what, "leave it out, or keep the weights inside")
 
 
 def _architecture(acc: Accelerator, setup: Setup) -> dict[str, Any]:
@@ -90,10 +98,14 @@ def _architecture(acc: Accelerator, setup: Setup) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Memory:
-    """Weights outside the FPGA: the argument of the top function that points to them, and the uint64 words."""
+    """Weights outside the FPGA: the argument of the top function that points to them, and the uint64 words.
+
+    `register` is where Vitis HLS puts the lower half of the address; the upper one follows.
+    """
 
     name: str
     words: Array
+    register: int
 
     @property
     def text(self) -> str:
@@ -104,8 +116,11 @@ class Memory:
 
 def memories_of(acc: Accelerator) -> list[Memory]:
     """In the order of the arguments: by name."""
-    units = sorted(acc.units, key=lambda unit: unit.name)
-    return [Memory(f"{unit.name}_weights", unit.memory) for unit in units if unit.memory is not None]
+    memories = sorted((unit.name, unit.memory) for unit in acc.units if unit.memory is not None)
+    return [
+        Memory(f"{name}_weights", words, FIRST_REGISTER + ADDRESS_BYTES * i)
+        for i, (name, words) in enumerate(memories)
+    ]
 
 
 def _packets(out: Wire) -> dict[str, int]:
