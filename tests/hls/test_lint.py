@@ -55,6 +55,10 @@ void second(hls::stream<ap_uint<8>> &in, hls::stream<ap_uint<8>> &out) {
 }
 
 extern "C" void net_top(hls::stream<ap_uint<8>> &in, hls::stream<ap_uint<8>> &out) {
+#if defined(__BAMBU__)
+#pragma HLS INTERFACE mode = axis port = in depth = 7
+#pragma HLS DATAFLOW
+#endif
     BNNC_AXIS(in, 7)
     BNNC_AXIS(out, 7)
     BNNC_FREE_RUNNING
@@ -153,7 +157,9 @@ FAULTS = [
         "INLINE: does not stand among the first lines of a f",
     ),
     ("enum {", "BNNC_INLINE\nenum {", "INLINE: stands outside of functions"),
-    ("BNNC_DATAFLOW", "#pragma HLS DATAFLOW", "src/net.cpp: a pragma that is no macro"),
+    ("    BNNC_DATAFLOW", "#pragma HLS DATAFLOW", "src/net.cpp: a pragma that is no macro"),
+    ("#pragma HLS DATAFLOW", "#pragma HLS DATAFLOWS", "Bambu has no pragma 'DATAFLOWS'"),
+    ("#pragma HLS DATAFLOW", "words", r"src/net.cpp:36: the code depends on defined\(__BAMBU__\)"),
     (
         "engine<Shape, 2>(in, out);",
         "\n#ifdef __SYNTHESIS__\nengine<Shape, 2>(in, out);\n#endif",
