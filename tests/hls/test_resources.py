@@ -198,12 +198,12 @@ def test_a_sparse_element_has_the_vector_and_its_entries() -> None:
         folds=16,
         x_bits=4,
         w_bits=4,
-        gap_bits=4,
+        entry_bits=8,
         code_bits=4,
         sum_bits=14,
         function=thresholds(1, 14, 1),
     )
-    assert cost.bram18 == 4 * bram18s(1024, 4) + 4 * bram18s(600, 8)
+    assert cost.bram18 == 4 * bram18s(1024, 4) + bram18s(600, 4 * 8)
 
 
 def test_a_project_is_its_shell_units_and_fifos() -> None:

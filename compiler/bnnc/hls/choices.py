@@ -26,6 +26,7 @@ from bnnc.hls.layers import (
 from bnnc.hls.matrix_window import window_of
 from bnnc.hls.mvtu import storages
 from bnnc.hls.small_units import pool_cycles, pooled_wire
+from bnnc.hls.sparse import sparse_storages
 from bnnc.ir.op import map_shape
 
 
@@ -64,7 +65,10 @@ def open_layer(layer: Layer, x: Sequence[Wire]) -> Open:
         case MatrixLayer():
             return _matrix(layer)
         case SparseLayer():
-            return Foldable(layer.name, layer.matrix.op.name, layer.matrix.cycles(layer.act.lane.bits))
+            sparse, y_bits = layer.matrix, layer.act.lane.bits
+            return Foldable(
+                layer.name, sparse.op.name, sparse.cycles(y_bits), partial(sparse_storages, sparse)
+            )
         case PoolLayer():
             return Laned(layer.name, layer.op.name, _pool(layer, x[0]))
         case GatherLayer():

@@ -160,7 +160,7 @@ def _add_folded(
     branch.to_lanes(layer.matrix.in_lanes(fold.simd), name)
     if isinstance(layer, SparseLayer):
         unit = branch.names.take(f"{name}_sparse")
-        branch.add(sparse_unit(layer.matrix, layer.act, branch.wire, unit, fold))
+        branch.add(sparse_unit(layer.matrix, layer.act, branch.wire, unit, fold, storage))
         return
     m = layer.matrix
     if branch.wire.lane != m.x:

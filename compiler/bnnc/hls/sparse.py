@@ -1,8 +1,9 @@
-"""Dense layers of few weights: their entries row by row, a row for each processing element."""
+"""Dense layers of few weights: only these are stored and multiplied, row by row."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,14 +18,16 @@ from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import READ, Trace, steps, write_at
 from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, rom
+from bnnc.hls.sparse_rows import Deal, Entries, deal_of, entries_of
+from bnnc.hls.storage import Storage, default_storage, stored_weights
 from bnnc.hls.units import Unit
 from bnnc.ir.geometry import Pair
 from bnnc.ir.op import Array
 from bnnc.ir.sparse_ops import SparseDense
 
-ENTRY = Reader("entry_t", "entry", ("pe", "step"), "pe", "step")
-WEIGHT = Reader("weight_t", "weight", ("code",), "0", "code")
-LENGTH = Reader("int", "length", ("fold",), "0", "fold")
+WEIGHT = Reader("weight_t", "weight", ("code",), "code", "0")
+END = Reader("int", "end", ("fold",), "0", "fold")
+PLACE = Reader("int", "place", ("lane", "fold"), "lane", "fold")
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,40 @@ class Sparse:
     def code_bits(self) -> int:
         return (len(self.table) - 1).bit_length()
 
+    @property
+    def entry_bits(self) -> int:
+        """A code, a gap, and whether the entry is the last one of its row."""
+        return self.code_bits + self.entries.gap_bits + 1
+
     def in_lanes(self, simd: int) -> int:
         """Of the stream in front of the unit."""
         return simd
 
-    def lengths(self, pe: int) -> Array:
-        """Steps of each fold: the entries of the longest of its `pe` rows, but one at least."""
-        longest: Array = np.diff(self.op.rows).reshape(-1, pe).max(axis=1)
-        return np.maximum(1, longest)
+    @cached_property
+    def entries(self) -> Entries:
+        return entries_of(self.op, self.filler)
+
+    @cached_property
+    def _deals(self) -> dict[int, Deal]:
+        return {}
+
+    def deal(self, pe: int) -> Deal:
+        """The rows of each of `pe` elements."""
+        if pe not in self._deals:
+            self._deals[pe] = deal_of(self.entries.lengths, pe)
+        return self._deals[pe]
 
     def cycles(self, y_bits: int) -> dict[Fold, int]:
-        """Every folding, and the cycles of a sample: the vector arrives, then the entries are read."""
-        choices = [pe for pe in divisors(self.outputs) if pe == 1 or pe * y_bits <= MAX_WORD_BITS]
-        return {Fold(pe, 1): self.x.size + int(self.lengths(pe).sum()) for pe in choices}
+        """Every folding, and the cycles of a sample: the vector arrives, `simd` elements at a time, then the
+        entries are read, one for each processing element at a time.
+        """
+        pes = [pe for pe in divisors(self.outputs) if pe == 1 or pe * y_bits <= MAX_WORD_BITS]
+        simds = [simd for simd in divisors(self.x.size) if simd == 1 or self._fits(simd)]
+        return {Fold(pe, simd): self.x.size // simd + self.deal(pe).steps for pe in pes for simd in simds}
+
+    def _fits(self, simd: int) -> bool:
+        """A column's word and lane are bits of its number."""
+        return simd.bit_count() == 1 and simd * self.x.lane.bits <= MAX_WORD_BITS
 
 
 def sparse_of(op: SparseDense, x: Wire) -> Sparse:
@@ -81,81 +105,107 @@ def _sums(op: SparseDense, x: Wire) -> Pair:
     return in_32_bits(int(smallest.min()), int(largest.max()))
 
 
-def sparse_unit(s: Sparse, act: Activation, x: Wire, name: str, fold: Fold) -> Unit:
-    """The unit behind a stream of single elements."""
+def sparse_unit(
+    s: Sparse, act: Activation, x: Wire, name: str, fold: Fold, storage: Storage | None = None
+) -> Unit:
+    """The unit behind a stream of `fold.simd` lanes."""
+    deal, storage = s.deal(fold.pe), storage or default_storage(s.deal(fold.pe).steps)
     out = activation_text(act, name, fold.pe, s.lo, s.hi)
+    entries = stored_weights(name, _entry_words(s, fold.pe), s.entry_bits, storage)
     roms = [
-        rom(name, ENTRY, list(_entries(s, fold.pe)), hexadecimal=True),
-        rom(name, LENGTH, [s.lengths(fold.pe)]),
-        rom(name, WEIGHT, [s.table]),
+        rom(name, WEIGHT, [np.array([weight]) for weight in s.table]),
+        rom(name, END, [deal.ends]),
+        rom(name, PLACE, list(deal.places.T)),
     ]
-    matrix = struct(f"{name}_matrix", "\n".join(_fields(s, x, fold.pe)), *(r.function for r in roms))
+    functions = [entries.function, *(r.function for r in roms)]
+    matrix = struct(f"{name}_matrix", "\n".join(_fields(s, x, fold.pe)), *functions)
     wire = Wire(act.lane, fold.pe, s.outputs, act.lo, act.hi)
-    n_entries = len(s.op.codes)
     return Unit(
         name=name,
-        comment=f"{s.outputs} x {x.size} matrix of {n_entries} entries to {amount(act.lane.bits, 'bit')}, "
-        f"PE {fold.pe}",
-        engines=("sparse", out.engine),
+        comment=_description(s, act, fold),
+        engines=("sparse", *(("fill",) if storage is Storage.URAM else ()), out.engine),
         call=f"bnnc::sparse<{name}_matrix, {out.type}>",
         wire=wire,
         in_bits=(x.bits,),
         words=wire.words,
-        cycles=s.cycles(act.lane.bits)[fold],
+        cycles=x.words + deal.steps,
         pace=Pace.blocks(1),
-        trace=sparse_trace(x.words, s.lengths(fold.pe)),
-        resources=sparse_resources(s, act, fold.pe),
+        trace=sparse_trace(x.words, deal.ends),
+        resources=sparse_resources(s, act, fold, storage),
         parameters=f"{matrix}\n{out.struct}",
-        rom="".join(r.arrays for r in roms) + out.arrays,
+        rom=entries.arrays + "".join(r.arrays for r in roms) + out.arrays,
         fifo=max(2, x.words),
+        head=entries.head,
+        memory=entries.memory,
     )
 
 
-def sparse_resources(s: Sparse, act: Activation, pe: int) -> Resources:
-    """Of the unit."""
-    lengths = s.lengths(pe)
+def sparse_storages(s: Sparse, fold: Fold) -> tuple[Storage, ...]:
+    """Where the entries may lie, the default first."""
+    inside = (Storage.LUT, Storage.BRAM, Storage.URAM)
+    return tuple(dict.fromkeys([default_storage(s.deal(fold.pe).steps), *inside]))
+
+
+def sparse_resources(s: Sparse, act: Activation, fold: Fold, storage: Storage | None = None) -> Resources:
+    """Of the unit, with the entries in `storage`; None for the default."""
+    deal = s.deal(fold.pe)
     return sparse_cost(
-        pe=pe,
+        pe=fold.pe,
         size=s.x.size,
-        steps=int(lengths.sum()),
-        folds=len(lengths),
+        lanes=fold.simd,
+        steps=deal.steps,
+        folds=len(deal.ends),
         x_bits=s.x.lane.bits,
         w_bits=signed_bits(int(s.table.min()), int(s.table.max())),
-        gap_bits=s.op.gap_bits,
+        entry_bits=s.entry_bits,
         code_bits=s.code_bits,
         sum_bits=signed_bits(s.lo, s.hi),
+        deals=not deal.is_natural,
+        storage=storage,
         function=function_of(act, s.lo, s.hi),
     )
 
 
-def sparse_trace(words: int, lengths: Array) -> Trace:
-    """The vector comes, then each fold has `lengths` steps, of which the last one writes."""
-    ends = np.cumsum(lengths)
-    flags = np.concatenate([steps(READ, words), write_at(ends - 1, int(ends[-1]))])
+def sparse_trace(words: int, ends: Array) -> Trace:
+    """The vector comes, then entries are read; where a fold is done, its outputs leave."""
+    flags = np.concatenate([steps(READ, words), write_at(ends, int(ends[-1]) + 1)])
     return Trace(flags, 1, latency=8)
 
 
+def _description(s: Sparse, act: Activation, fold: Fold) -> str:
+    nonzeros = int(np.count_nonzero(s.op.table[s.op.codes]))
+    size = f"{s.outputs} x {s.x.size} matrix of {amount(nonzeros, 'weight')}"
+    return f"{size} to {amount(act.lane.bits, 'bit')}, PE {fold.pe}, SIMD {fold.simd}"
+
+
 def _fields(s: Sparse, x: Wire, pe: int) -> list[str]:
-    lengths = s.lengths(pe)
+    deal = s.deal(pe)
     weight_bits = signed_bits(int(s.table.min()), int(s.table.max()))
     return [
         f"typedef {x.lane.cpp} X;",
-        f"typedef ap_uint<{s.op.gap_bits + s.code_bits}> entry_t;",
+        f"typedef ap_uint<{x.bits}> in_t;",
+        f"typedef ap_uint<{s.entry_bits}> weights_t;",
         f"typedef ap_uint<{s.code_bits}> code_t;",
+        f"typedef ap_uint<{s.entries.gap_bits}> gap_t;",
         f"typedef ap_int<{weight_bits}> weight_t;",
-        f"typedef ap_int<{signed_bits(-1, x.size + int(lengths.max()))}> column_t;",
+        f"typedef ap_int<{signed_bits(-1, x.size + deal.steps)}> column_t;",
         f"typedef ap_int<{signed_bits(s.lo, s.hi)}> sum_t;",
-        f"static const int SIZE = {x.size}, STEPS = {lengths.sum()}, PE = {pe};",
-        f"static const int CODE_BITS = {s.code_bits};",
+        f"static const int SIZE = {x.size}, LANES = {x.lanes}, STEPS = {deal.steps};",
+        f"static const int PE = {pe}, FOLDS = {len(deal.ends)};",
+        f"static const int CODE_BITS = {s.code_bits}, GAP_BITS = {s.entries.gap_bits};",
     ]
 
 
-def _entries(s: Sparse, pe: int) -> Array:
-    """int64 (pe, steps): gap << code_bits | code. Rows of a fold begin together: fillers even them out."""
-    lengths, counts = s.lengths(pe), np.diff(s.op.rows)
-    rows = np.repeat(np.arange(s.outputs), counts)
-    place = np.arange(len(rows)) - np.repeat(s.op.rows[:-1], counts)
-    entries = np.full((pe, lengths.sum()), s.filler, np.int64)
-    starts = np.cumsum(lengths) - lengths
-    entries[rows % pe, starts[rows // pe] + place] = s.op.gaps.astype(np.int64) << s.code_bits | s.op.codes
-    return entries
+def _entry_words(s: Sparse, pe: int) -> Array:
+    """uint64 (pe, steps): last << .. | gap << code_bits | code. Behind its rows a list has fillers."""
+    entries, deal = s.entries, s.deal(pe)
+    ends = np.cumsum(entries.lengths)
+    is_last = np.zeros(len(entries.codes), np.int64)
+    is_last[ends - 1] = 1
+    words = (is_last << entries.gap_bits | entries.gaps) << s.code_bits | entries.codes
+    lists = np.full((pe, deal.steps), s.filler, np.uint64)
+    for element in range(pe):
+        rows = np.flatnonzero((deal.places == element).ravel())
+        own = np.concatenate([words[ends[row] - entries.lengths[row] : ends[row]] for row in rows])
+        lists[element, : len(own)] = own
+    return lists

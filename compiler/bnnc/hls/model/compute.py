@@ -5,7 +5,7 @@ from __future__ import annotations
 from bnnc.hls.model import logic
 from bnnc.hls.model.calibration import unit_cost
 from bnnc.hls.model.functions import Function, function_circuit, thresholds
-from bnnc.hls.model.memory import ram_cost, rom_cost, weights_cost
+from bnnc.hls.model.memory import lut_rom, ram_cost, rom_cost, weights_cost
 from bnnc.hls.model.resources import NOTHING, Circuit, Resources
 
 
@@ -72,17 +72,27 @@ def sparse_cost(
     folds: int,
     x_bits: int,
     w_bits: int,
-    gap_bits: int,
+    entry_bits: int,
     code_bits: int,
     sum_bits: int,
     function: Function,
+    lanes: int = 1,
+    deals: bool = False,
+    storage: str | None = None,
 ) -> Resources:
-    """A sparse layer: each element has the vector of `size` elements, and an array of `steps` entries."""
+    """A sparse layer: each element has the vector of `size` elements, `lanes` to a word.
+
+    A list of `steps` entries an element lies in `storage`, as those of `weights_cost` do. Results wait until
+    all elements have theirs; where it `deals`, rows are dealt out and come back in their order.
+    """
     column_bits = size.bit_length() + 1
-    one = 2 * column_bits + logic.product(x_bits, w_bits) + logic.accumulator(sum_bits, 1) + w_bits
-    registers = 2 * column_bits + 3 * sum_bits + x_bits + w_bits
-    memory = ram_cost(size, x_bits, copies=pe) + rom_cost(steps, gap_bits + code_bits, copies=pe)
-    memory += rom_cost(folds, steps.bit_length())
-    lut = pe * one + logic.counter(steps) + logic.counter(size)
+    one = 2 * column_bits + logic.product(x_bits, w_bits) + logic.accumulator(sum_bits, 1)
+    one += logic.multiplexer(lanes, x_bits) + lut_rom(1 << code_bits, w_bits)
+    one += logic.multiplexer(pe, sum_bits) if deals else 0
+    registers = 2 * column_bits + 4 * sum_bits + x_bits + w_bits + folds.bit_length()
+    memory = ram_cost(size // lanes, lanes * x_bits, copies=pe) + ram_cost(folds, sum_bits, copies=pe)
+    memory += weights_cost(steps, entry_bits, pe, storage) + rom_cost(folds, steps.bit_length())
+    memory += rom_cost(folds, (pe - 1).bit_length(), copies=pe) if deals else NOTHING
+    lut = pe * one + logic.counter(steps) + logic.counter(size // lanes)
     circuit = Circuit(lut, pe * registers, memory, pe * logic.dsps(x_bits, w_bits))
     return unit_cost(circuit + function_circuit(function, pe, folds))

@@ -17,7 +17,7 @@ from bnnc.hls.mvtu import mvtu_resources, storages
 from bnnc.hls.names import Names
 from bnnc.hls.network import Network, fork_unit
 from bnnc.hls.settings import Settings
-from bnnc.hls.sparse import sparse_resources
+from bnnc.hls.sparse import sparse_resources, sparse_storages
 from bnnc.hls.storage import Storage
 from bnnc.hls.units import Unit
 
@@ -141,7 +141,9 @@ def _folded(layer: MatrixLayer | SparseLayer, x: Wire, choices: Foldable) -> Ite
     if isinstance(layer, SparseLayer):
         for fold, cycles in choices.cycles.items():
             out = Wire(act.lane, fold.pe, layer.matrix.outputs, act.lo, act.hi)
-            yield Option(fold, None, 1, out, cycles, sparse_resources(layer.matrix, act, fold.pe))
+            for storage in sparse_storages(layer.matrix, fold):
+                resources = sparse_resources(layer.matrix, act, fold, storage)
+                yield Option(fold, storage, layer.matrix.in_lanes(fold.simd), out, cycles, resources)
         return
     m = layer.matrix
     fronts = {simd: _front(layer, x, simd) for simd in choices.simd_choices()}
