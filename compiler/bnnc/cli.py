@@ -19,6 +19,7 @@ COMMANDS = {
     "verify": "Compare the executors of a network, bit by bit.",
     "inspect": "Show the layers of a network and how each was lowered.",
     "bench": "Count and time a network, layer by layer.",
+    "fold": "Choose how a network is folded for an FPGA, and say why.",
     "plan": "Decide which layers of a network should keep real inputs.",
     "opt": "Print a network's intermediate representation at any stage.",
 }

@@ -17,9 +17,10 @@ from bnnc.hls.lower import Accelerator, assemble
 from bnnc.hls.model.parts import part_of
 from bnnc.hls.model.resources import NOTHING, Resources
 from bnnc.hls.names import Names
-from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, HlsOptions
+from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, Folding, HlsOptions
 from bnnc.hls.plan import plan_layers
 from bnnc.hls.settings import Choice, chosen_settings, default_settings, maximal_settings, minimal_settings
+from bnnc.hls.solve.explain import Explained
 from bnnc.hls.solve.options import Node, Option, nodes_of
 from bnnc.hls.solve.solver import Goal, Solution, Solver
 from bnnc.hls.solve.space import Space, amounts, space_of
@@ -35,8 +36,8 @@ ROUNDS = 5
 class Folded:
     """An accelerator and, where it was solved, how it was found."""
 
+    plan: Plan
     accelerator: Accelerator
-    space: Space
     solver: Solver | None = None
     solution: Solution | None = None
 
@@ -48,8 +49,19 @@ def fold(graph: Graph, names: Names, options: HlsOptions) -> Folded:
     chosen = options.folding.layers
     settings = chosen_settings(layers, chosen, BASES[options.folding.base](layers))
     if not options.solves:
-        return Folded(assemble(plan, names, settings, options.folding.fifos), space_of([]))
+        return Folded(plan, assemble(plan, names, settings, options.folding.fifos))
     return _solved(plan, names, options)
+
+
+def explained(folded: Folded, options: HlsOptions) -> Explained:
+    """Also of a folding that nobody solved: as the choice that it is among all others."""
+    if folded.solution is not None:
+        return Explained(folded.solution, goal_of(options))
+    settings = folded.accelerator.settings
+    space = choices_of(folded.plan, replace(options, folding=Folding(settings.entries)))
+    solution = Solution(space, folded.accelerator.cycles, tuple(node.options[0] for node in space.nodes))
+    everything = choices_of(folded.plan, replace(options, folding=Folding()))
+    return Explained(replace(solution, space=everything), goal_of(options))
 
 
 def goal_of(options: HlsOptions) -> Goal:
@@ -90,7 +102,7 @@ def _solved(plan: Plan, names: Names, options: HlsOptions) -> Folded:
         solution = solver.solve()
         accelerator = assemble(plan, names.copy(), solution.settings, options.folding.fifos)
         if (amounts(accelerator.resources) <= goal.allowed).all():
-            return Folded(accelerator, space, solver, solution)
+            return Folded(plan, accelerator, solver, solution)
         reserved = _more(reserved, _beside(accelerator, solution))
     what = f"the FIFOs of each folding that was tried take more than its {ROUNDS} forerunners'"
     raise BnncError.at(f"part {goal.part.name}", what, "give a larger part, or --fps")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from bnnc.ir.op import Array
 INFEASIBLE = 2  # status of scipy.optimize.milp
 SUM_WEIGHT = 1e-3
 ANY = 1e9  # a gap with which the first solution is good enough
+BALANCE = KINDS
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,21 @@ class Program:
         columns = [amounts(option.resources) for _, option in self.options]
         return np.stack([*columns, *(pair.cost for pair in self.pairs)], axis=1)
 
-    def solve(self, have: Array, limits: Array, gap: float = 0.0) -> tuple[Option, ...] | None:
+    def solve(
+        self, have: Array, limits: Array, gap: float = 0.0, focus: Sequence[str] = BALANCE
+    ) -> tuple[Option, ...] | None:
         """The options of the nodes that take least, within the limits; None if there are none.
 
         have, limits: float64, in the order of KINDS, what the part has and what may be taken of it. Least is
-        the largest share of a resource of the part, and of equal ones the sum of the shares. gap: how much
+        the largest share of a resource in `focus`, and of equal ones the sum of all shares. gap: how much
         more it may be, relative to the least; with ANY it is any solution.
         """
         if not all(node.options for node in self.space.nodes):
             return None
         shares = self.costs / np.where(have > 0, have, 1.0)[:, None]
         n_options, n_variables = len(self.options), self.costs.shape[1]
-        largest = hstack([csr_array(shares), csr_array(-np.ones((len(KINDS), 1)))])
+        in_focus = np.array([[float(kind in focus)] for kind in KINDS])
+        largest = hstack([csr_array(shares * in_focus), csr_array(-np.ones((len(KINDS), 1)))])
         taken = hstack([csr_array(self.costs), csr_array((len(KINDS), 1))])
         found = milp(
             np.append(SUM_WEIGHT * shares.sum(axis=0), 1.0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from bnnc.hls.model.parts import Part
 from bnnc.hls.model.resources import NOTHING, Resources, total
 from bnnc.hls.settings import Settings
 from bnnc.hls.solve.options import Option
-from bnnc.hls.solve.program import ANY, Program
+from bnnc.hls.solve.program import ANY, BALANCE, Program
 from bnnc.hls.solve.prune import pruned
 from bnnc.hls.solve.space import KINDS, Space, amounts
 from bnnc.ir.op import Array
@@ -108,9 +108,9 @@ class Solver:
             raise self._failure(target)
         return found
 
-    def smallest(self, target: int) -> Solution | None:
-        """The one that takes least of the part in so many cycles."""
-        options = self._program(target).solve(self.goal.have, self.limits)
+    def smallest(self, target: int, focus: Sequence[str] = BALANCE) -> Solution | None:
+        """The one that takes least of the part, of the resources in `focus`, in so many cycles."""
+        options = self._program(target).solve(self.goal.have, self.limits, focus=focus)
         return None if options is None else Solution(self.space, target, options)
 
     def fastest(self) -> int | None:

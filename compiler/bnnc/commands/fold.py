@@ -1,0 +1,222 @@
+"""`bnnc fold`: how a network is folded for an FPGA."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bnnc.commands.hls_options import hls_options, taken_options
+from bnnc.commands.options import common, network, open_network, working
+from bnnc.errors import errors_within
+
+if TYPE_CHECKING:
+    from bnnc.hls.model.resources import Resources
+    from bnnc.hls.options import HlsOptions
+    from bnnc.hls.solve.explain import Explained
+    from bnnc.hls.solve.fold import Folded
+    from bnnc.hls.solve.pareto import Point
+    from bnnc.ir.graph import Graph
+
+COLUMNS = ("layer", "folding", "cycles", "LUT", "FF", "BRAM36", "URAM", "DSP", "why")
+FRONT_COLUMNS = ("samples/s", "cycles", "LUT", "BRAM36", "LUT share", "BRAM share", "to take")
+
+
+@click.command("fold")
+@network()
+@hls_options
+@click.option("--pareto", is_flag=True, help="Also show what slower accelerators would take.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw that, as .png or .svg.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the folding, for `--folding FILE`.",
+)
+@common
+def command(
+    path: Path,
+    domain: str | None,
+    calibrate: Path | None,
+    pareto: bool,
+    plot: Path | None,
+    as_json: bool,
+    output: Path | None,
+    **hls: Any,
+) -> None:
+    """Choose how much of each layer of a network an FPGA computes at once, and say why.
+
+    Without --fps or --folding the fastest that fits into the part. Figures are those of bnnc's models of
+    cycles and resources.
+    """
+    from bnnc.executors.output import check_not_input, new_file
+    from bnnc.report.chart import check_chart
+
+    if plot is not None:
+        check_chart(plot)
+    for file in filter(None, (plot, output)):
+        check_not_input(file, path)
+    options = _options(taken_options(**hls))
+    opened = open_network(path, domain, calibrate)
+    with ExitStack() as outputs:
+        picture = outputs.enter_context(new_file(plot)) if plot else None
+        folding = outputs.enter_context(new_file(output)) if output else None
+        with working(f"folding {path.name}"), errors_within(path):
+            found = _fold(opened.graph, options, pareto or plot is not None)
+        if folding is not None:
+            folding.write_text(found.folding_file, encoding="utf-8")
+        if plot is not None and picture is not None:
+            _draw(found, opened.graph.name, picture, plot.suffix.lower())
+    if as_json:
+        click.echo(json.dumps(_description(found, opened.graph.name), indent=2))
+    else:
+        _print(found, opened.graph.name)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A folding, told for a part, and the front of all foldings where it is wanted."""
+
+    options: HlsOptions
+    folded: Folded
+    explained: Explained
+    front: Sequence[Point]
+
+    @property
+    def folding_file(self) -> str:
+        from bnnc.hls.options import folding_text
+
+        return folding_text(self.folded.accelerator.settings.entries, self.options.folding.fifos)
+
+    def share(self, resources: Resources, kind: str) -> float:
+        """Of what the part has; 0 where it has none."""
+        whole = getattr(self.explained.goal.part.resources, kind)
+        return getattr(resources, kind) / whole if whole else 0.0
+
+
+def _options(taken: HlsOptions | None) -> HlsOptions:
+    from bnnc.hls.options import Folding, HlsOptions
+
+    options = taken or HlsOptions()
+    is_open = not options.solves and options.folding == Folding()
+    return replace(options, max_fps=True) if is_open else options
+
+
+def _fold(graph: Graph, options: HlsOptions, wants_front: bool) -> Found:
+    from bnnc.hls.names import Names
+    from bnnc.hls.solve.fold import choices_of, explained, fold, goal_of
+    from bnnc.hls.solve.pareto import front
+    from bnnc.hls.solve.solver import Solver
+
+    folded = fold(graph, Names(), options)
+    points: Sequence[Point] = ()
+    if wants_front:
+        goal = replace(goal_of(options), fps=None)
+        points = front(Solver(choices_of(folded.plan, options), goal))
+    return Found(options, folded, explained(folded, options), points)
+
+
+def _print(found: Found, name: str) -> None:
+    from bnnc.report.tables import print_table
+
+    print_table(COLUMNS, [_row(*row) for row in _rows(found)], name)
+    goal, acc = found.explained.goal, found.folded.accelerator
+    rate = f"{goal.rate(acc.cycles):,.0f} samples a second at {goal.clock_mhz:g} MHz"
+    click.echo(f"{acc.cycles:,} cycles a sample: {rate}")
+    click.echo(f"{goal.part.name}: {_taken(found)}")
+    if found.front:
+        rows = [_front_row(found, point) for point in found.front]
+        print_table(FRONT_COLUMNS, rows, "what other rates take, with FIFOs as shallow as can be")
+
+
+def _rows(found: Found) -> list[tuple[str, str, int, Resources, str]]:
+    """Layers and converters, then what is around them, then the sum."""
+    acc, rows = found.folded.accelerator, found.explained.rows()
+    listed = [(row.name, row.folding, row.cycles, row.resources, row.why) for row in rows]
+    return [*listed, ("", "all, with FIFOs and DMA", acc.cycles, acc.resources, "")]
+
+
+def _row(name: str, folding: str, cycles: int, taken: Resources, why: str) -> tuple[object, ...]:
+    return (name, folding, cycles, taken.lut, taken.ff, f"{taken.bram36:g}", taken.uram, taken.dsp, why)
+
+
+def _taken(found: Found) -> str:
+    taken, part = found.folded.accelerator.resources, found.explained.goal.part.resources
+    kinds = (("lut", "LUTs"), ("ff", "FFs"), ("dsp", "DSP slices"), ("uram", "UltraRAMs"))
+    parts = [
+        f"{getattr(taken, kind):,} of {getattr(part, kind):,} {text} ({found.share(taken, kind):.0%})"
+        for kind, text in kinds
+        if getattr(part, kind)
+    ]
+    parts.insert(1, f"{taken.bram36:g} of {part.bram36:g} BRAM36 ({found.share(taken, 'bram18'):.0%})")
+    return ", ".join(parts)
+
+
+def _front_row(found: Found, point: Point) -> tuple[object, ...]:
+    taken = point.resources
+    shares = (f"{found.share(taken, kind):.0%}" for kind in ("lut", "bram18"))
+    return (int(point.fps), point.solution.cycles, taken.lut, f"{taken.bram36:g}", *shares, point.focus)
+
+
+def _draw(found: Found, name: str, path: Path, kind: str) -> None:
+    from bnnc.report.front import Line, draw_front
+
+    goal = found.explained.goal
+    title = f"{name} on {goal.part.name} at {goal.clock_mhz:g} MHz"
+    lines = [
+        Line(f"{what}, to take {focus}", *_line(found, focus, resource))
+        for what, resource in (("LUTs", "lut"), ("block RAMs", "bram18"))
+        for focus in dict.fromkeys(point.focus for point in found.front)
+    ]
+    draw_front(lines, title, path, kind)
+
+
+def _line(found: Found, focus: str, kind: str) -> tuple[list[float], list[float]]:
+    """Rates and shares."""
+    points = [point for point in found.front if point.focus == focus]
+    return [point.fps for point in points], [found.share(point.resources, kind) for point in points]
+
+
+def _description(found: Found, name: str) -> dict[str, Any]:
+    goal, acc = found.explained.goal, found.folded.accelerator
+    return {
+        "name": name,
+        "part": goal.part.number,
+        "clock_mhz": goal.clock_mhz,
+        "budget": dict(found.options.budget),
+        "ii_cycles": acc.cycles,
+        "fps": goal.rate(acc.cycles),
+        "resources": _amounts(acc.resources),
+        "layers": [
+            {**asdict(row), "resources": _amounts(row.resources)}
+            for row in found.explained.rows()
+            if row.name
+        ],
+        "folding": json.loads(found.folding_file),
+        "pareto": [
+            {
+                "fps": p.fps,
+                "to_take": p.focus,
+                "ii_cycles": p.solution.cycles,
+                "resources": _amounts(p.resources),
+            }
+            for p in found.front
+        ],
+    }
+
+
+def _amounts(taken: Resources) -> dict[str, float]:
+    return {
+        "lut": taken.lut,
+        "ff": taken.ff,
+        "bram36": taken.bram36,
+        "uram": taken.uram,
+        "dsp": taken.dsp,
+    }

@@ -1,0 +1,101 @@
+"""Why a folding is as it is: what sets the rate, and what the next smaller and larger choices would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bnnc.hls.folding import Fold
+from bnnc.hls.model.resources import NOTHING, Resources
+from bnnc.hls.solve.options import Node, Option
+from bnnc.hls.solve.solver import Goal, Solution
+from bnnc.hls.solve.space import KINDS, amounts
+
+UNITS = {"lut": "LUTs", "ff": "FFs", "bram18": "BRAM18", "uram": "URAM", "dsp": "DSPs"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer with what is chosen of it, or what lies beside the layers."""
+
+    name: str
+    folding: str
+    cycles: int
+    resources: Resources
+    why: str
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A solution, told for a part and a clock."""
+
+    solution: Solution
+    goal: Goal
+
+    def rows(self) -> list[Row]:
+        """Of every layer, and of all width converters."""
+        chosen = zip(self.solution.space.nodes, self.solution.options, strict=True)
+        found = [
+            Row(node.node, description(o), o.cycles, o.resources, self.why(node, o)) for node, o in chosen
+        ]
+        bridges = [b for b in self.solution.space.bridges(self.solution.options) if b.cycles]
+        if bridges:
+            resources = sum((bridge.resources for bridge in bridges), NOTHING)
+            what = f"width converters of {len(bridges)} streams"
+            found.append(Row("", what, max(bridge.cycles for bridge in bridges), resources, ""))
+        return found
+
+    def why(self, node: Node, option: Option) -> str:
+        """A smaller choice would be too slow; a larger one has its price."""
+        if len(node.options) == 1:
+            return "the only choice"
+        slower = [other for other in node.options if other.cycles > self.solution.target]
+        parts = ["sets the rate"] if option.cycles == self.solution.cycles else []
+        if slower:
+            next_one = self._cheapest(slower, min(other.cycles for other in slower))
+            parts.append(f"{_setting(next_one)} would take {next_one.cycles:,} cycles")
+        else:
+            parts.append("fast enough at any choice")
+        faster = [other for other in node.options if other.cycles < option.cycles]
+        if faster and option.cycles == self.solution.cycles:
+            next_one = self._cheapest(faster, max(other.cycles for other in faster))
+            price = _difference(next_one.resources, option.resources)
+            parts.append(f"{_setting(next_one)} takes {next_one.cycles:,} for {price}")
+        return "; ".join(parts)
+
+    def _cheapest(self, options: Sequence[Option], cycles: int) -> Option:
+        """Of those with so many cycles, by the sum of the shares of the part."""
+        have = np.maximum(self.goal.have, 1)
+        return min(
+            (option for option in options if option.cycles == cycles),
+            key=lambda option: float((amounts(option.resources) / have).sum()),
+        )
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of what the part has, by kind."""
+        taken = amounts(self.solution.resources)
+        return {
+            kind: float(n / all_of)
+            for kind, n, all_of in zip(KINDS, taken, self.goal.have, strict=True)
+            if all_of > 0
+        }
+
+
+def description(option: Option) -> str:
+    """The setting, and where weights lie."""
+    return _setting(option) + (f", weights in {option.storage}" if option.storage else "")
+
+
+def _setting(option: Option) -> str:
+    if isinstance(option.setting, Fold):
+        return f"PE {option.setting.pe}, SIMD {option.setting.simd}"
+    return "1 lane" if option.setting == 1 else f"{option.setting} lanes"
+
+
+def _difference(new: Resources, old: Resources) -> str:
+    more = amounts(new) - amounts(old)
+    parts = [f"{int(n):+,} {UNITS[kind]}" for kind, n in zip(KINDS, more, strict=True) if n and kind != "ff"]
+    return " and ".join(parts) or "nothing more"
