@@ -49,11 +49,11 @@ class Explained:
 
     def why(self, node: Node, option: Option) -> str:
         """A smaller choice would be too slow; a larger one has its price."""
-        if len(node.options) == 1:
-            return "the only choice"
         slower = [other for other in node.options if other.cycles > self.solution.target]
         parts = ["sets the rate"] if option.cycles == self.solution.cycles else []
-        if slower:
+        if len(node.options) == 1:
+            parts.append("the only choice")
+        elif slower:
             next_one = self._cheapest(slower, min(other.cycles for other in slower))
             parts.append(f"{_setting(next_one)} would take {next_one.cycles:,} cycles")
         else:
