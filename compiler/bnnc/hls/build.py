@@ -8,6 +8,7 @@ from typing import Any
 
 from bnnc.hls.coded import StoredMatrix, compressed
 from bnnc.hls.lower import Accelerator
+from bnnc.hls.model.calibration import project_cost
 from bnnc.hls.names import Names, identifier
 from bnnc.hls.options import HlsOptions, folding_text
 from bnnc.hls.project.files import project_files, write_files
@@ -51,6 +52,7 @@ def build(
 
 
 def _entry(graph: Graph, acc: Accelerator, project: str, setup: Setup) -> dict[str, Any]:
+    fifos = [(fifo.depth, fifo.bits) for fifo in acc.fifos]
     units = [{"name": unit.name, "what": unit.comment, "cycles": unit.cycles} for unit in acc.units]
     return {
         "name": project,
@@ -64,6 +66,7 @@ def _entry(graph: Graph, acc: Accelerator, project: str, setup: Setup) -> dict[s
         "in_bits": acc.input.bits,
         "out_bits": acc.units[-1].wire.bits,
         "slowest": max(unit.cycles for unit in acc.units),
+        "resources": asdict(project_cost((unit.resources for unit in acc.units), fifos)),
         "units": units,
         "folding": dict(sorted(acc.settings.entries.items())),
         "fifos": [asdict(fifo) for fifo in acc.fifos],
