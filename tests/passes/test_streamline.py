@@ -198,6 +198,14 @@ def test_reachable_zero_in_front_of_sign_is_refused() -> None:
         lowered(dense(sign, signs(rng, 5, 6), "d2"))
 
 
+def test_zero_at_the_smallest_accumulator_only_is_refused() -> None:
+    """Bits of 0 and 1 by weights of +1: no bit at all gives the 0, which no cut leads to."""
+    bits = src.Select("bits", Input("x", (10,)), ">=", f32(0), f32(1), f32(0))
+    sign = src.Sign("onnx sign", dense(bits, np.ones((6, 10), np.float32)))
+    with pytest.raises(BnncError, match=r"exact 0 is reachable.*channel 0, the smallest accumulator"):
+        lowered(sign)
+
+
 def test_parity_keeps_zero_out_of_reach() -> None:
     rng = np.random.default_rng(0)
     sign = src.Sign("onnx sign", dense(binary_input((11,)), signs(rng, 6, 11)))

@@ -84,8 +84,9 @@ def _refuse_zero_sign(chain: Chain, steps: Steps) -> None:
     zero_start, zero_value = steps.start == 0, steps.value == 0
     if not (zero_start.any() or zero_value.any()):
         return
-    where = f"channel {steps.channel[zero_value][0]}, accumulator {steps.cut[zero_value][0]}"
-    if not zero_value.any():
+    if zero_value.any():
+        where = f"channel {steps.channel[zero_value][0]}, accumulator {steps.cut[zero_value][0]}"
+    else:
         where = f"channel {zero_start.argmax()}, the smallest accumulator"
     raise sign.refusal(
         f"an exact 0 is reachable in front of it ({where}), and Sign(0) is 0, neither +1 nor -1",
