@@ -57,13 +57,16 @@ _X86_FLAGS = {
     "x86-64-v2": ("cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"),
     "x86-64-v3": ("abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"),
     "x86-64-v4": ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"),
-    "x86-64-v4-vpopcntdq": ("avx512_vpopcntdq", "avx512_vnni"),
+    "x86-64-v4-vpopcntdq": ("avx512_vpopcntdq", "avx512_vnni", "avx512vbmi"),
 }
 _X86_TARGETS = {
     "x86-64-v2": ("x86-64-v2", ()),
     "x86-64-v3": ("x86-64-v3", ()),
     "x86-64-v4": ("x86-64-v4", ("-prefer-256-bit",)),
-    "x86-64-v4-vpopcntdq": ("x86-64-v4", ("-prefer-256-bit", "+avx512vpopcntdq", "+avx512vnni")),
+    "x86-64-v4-vpopcntdq": (
+        "x86-64-v4",
+        ("-prefer-256-bit", "+avx512vpopcntdq", "+avx512vnni", "+avx512vbmi"),
+    ),
 }
 _DOT_PRODUCT = ("cortex-a55", "cortex-a76", "cortex-x1", "neoverse-n1", "neoverse-v1")
 _RV64GC = ("+m", "+a", "+f", "+d", "+c")

@@ -42,7 +42,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         (V3[1:], "x86-64-v2"),
         (V4, "x86-64-v4"),
         ([*V3, "avx512_vpopcntdq"], "x86-64-v3"),
-        ([*V4, "avx512_vpopcntdq", "avx512_vnni", "sha_ni"], "x86-64-v4-vpopcntdq"),
+        ([*V4, "avx512_vpopcntdq", "avx512_vnni", "avx512vbmi", "sha_ni"], "x86-64-v4-vpopcntdq"),
         ([*V4, "avx512_vpopcntdq"], "x86-64-v4"),
     ],
 )

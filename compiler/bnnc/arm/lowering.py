@@ -82,7 +82,7 @@ def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
         case Conv2d() as conv:
             write_grouped_conv(kernel, isa, conv, rest)
         case SparseDense() as op if lookup := by_lookup(isa, op):
-            write_lookup_dense(kernel, op, rest, lookup)
+            write_lookup_dense(kernel, isa, op, rest, lookup)
         case SparseDense() as op:
             write_sparse_dense(kernel, op, rest)
         case MaxPool2d() | SumPool2d() as pool:

@@ -17,7 +17,8 @@ import numpy as np
 from bnnc.ir.op import Array
 
 SLOTS = 4  # entries of a row in a step
-MOST_STEPS = 40  # of a chunk
+MOST_STEPS = 64  # of a chunk
+_MOST_BODIES = 8  # numbers of steps, each of which has code of its own
 _TIE = 1 << 20  # more than a row's steps in all
 END = -1  # of the groups of so many steps
 
@@ -52,11 +53,11 @@ class Slots:
         return replace(self, chunk=max(-(-registers // chunks), self.table))
 
     def windows(self, steps: int) -> list[int]:
-        """The first register of every window: from 3/2 registers in front of the chunk to 3/2 behind it."""
-        room = self.chunk - self.table
-        ends = max(steps - 1, 1)
-        exact = (2 * n * (room + 3) - 3 * ends for n in range(steps))
-        return [min(max((at + ends) // (2 * ends), 0), room) for at in exact]
+        """The first register of every window, evenly from 3/8 of one in front of the chunk to 3/8 behind."""
+        room, ends = self.chunk - self.table, max(steps - 1, 1)
+        # Times 8: what is rounded, half up, is (n * (8 * room + 6 * table) / ends - 3 * table) / 8.
+        exact = (n * (8 * room + 6 * self.table) - 3 * self.table * ends for n in range(steps))
+        return [min(max((at + 4 * ends) // (8 * ends), 0), room) for at in exact]
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def filled(weights: Array, slots: Slots) -> Filled | None:
     together: Array = np.all(known.reshape(-1, slots.rows, *feasible.shape[1:]), axis=1)
     if not together.any(axis=2).all():
         return None
-    steps = together.argmax(axis=2).T
+    steps = _few(together).T
     used = tuple(int(n) for n in np.unique(steps) if n)
     groups = [np.append(np.flatnonzero(row == n), END) for row in steps for n in used]
     stream = dict(_streams(weights, slots, order, steps, used))
@@ -157,6 +158,25 @@ def _similar(needs: Array, rows: int) -> Array:
         order.append(int(left[at]))
         left = np.delete(left, at)
     return np.array(order + [-1] * (-len(order) % rows))
+
+
+def _few(feasible: Array) -> Array:
+    """Of bool (groups, chunks, numbers of steps) the smallest that is, but few different ones in all."""
+    allowed = feasible.copy()
+    while True:
+        steps: Array = allowed.argmax(axis=2)
+        used, counts = np.unique(steps[steps > 0], return_counts=True)
+        if len(used) <= _MOST_BODIES:
+            return steps
+        more = [int(counts[i] * (used[i + 1] - n)) for i, n in enumerate(used[:-1])]
+        for i in np.argsort(more, kind="stable"):
+            rest = allowed.copy()
+            rest[:, :, used[i]] = False
+            if rest.any(axis=2).all():
+                allowed = rest
+                break
+        else:
+            return steps
 
 
 def _streams(

@@ -1,4 +1,4 @@
-"""AArch64: 32-bit integers in another order, eight at a time."""
+"""32-bit integers in another order, on AArch64 eight at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bnnc.arm.kernels.builder import Kernel, View
+from bnnc.arm.kernels.builder import Kernel, View, loop
 from bnnc.arm.kernels.product_loop import assembly_function, emit_call
 from bnnc.ir.op import Array
 
@@ -14,10 +14,14 @@ AT_ONCE = 8
 _NAME = "bnnc_take"
 
 
-def take(kernel: Kernel, out: View, source: View, places: Array) -> None:
+def take(kernel: Kernel, is_neon: bool, out: View, source: View, places: Array) -> None:
     """out[i] = source[places[i]] for a multiple of `AT_ONCE` places."""
     assert places.size % AT_ONCE == 0
     where = kernel.constant(places.astype(np.int32))
+    if not is_neon:
+        with loop(places.size) as i:
+            out.put(i, source[where[i]])
+        return
     temporary = [f"x{9 + i}" for i in range(AT_ONCE)]
     function = assembly_function(_NAME, _lines(), [*temporary, "cc", "memory"])
     emit_call(_NAME, function, (out, source, where, where), places.size // AT_ONCE)

@@ -72,6 +72,11 @@ class TblLoop:
         chunk = 2 + 2 * len(each) + len([*self._inputs()])
         return sum(int((steps == n).sum()) * size for n, size in each.items()) + chunk * self.rows.chunks
 
+    @property
+    def cost(self) -> float:
+        """Instructions, and what cores take besides for lookups in four registers: three slots, not one."""
+        return self.instructions + 2.0 * self.rows.slots.vectors * int(self.rows.steps.sum())
+
     def call(self, sums: View, x: View, stream: View, groups: View) -> None:
         """Emit a call."""
         emit_call(self.name, self.function(), (sums, x, stream, groups), self.rows.chunks)
