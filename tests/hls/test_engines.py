@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.graphs import random_graph
 from tests.hls.projects import (
@@ -15,11 +16,16 @@ from tests.hls.projects import (
     dense_network,
     every_engine,
     largest_folding,
+    layer,
+    map_input,
+    packed,
     random_folding,
     smallest_folding,
 )
 
-from bnnc.ir.elem import TER
+from bnnc.hls.lower import lower
+from bnnc.hls.names import Names
+from bnnc.ir.elem import B1_PM, TER
 from bnnc.ir.graph import Graph
 from bnnc.ir.parts import core_result
 from bnnc.passes.pack import PackBits
@@ -48,6 +54,17 @@ def test_random_graphs_with_random_foldings(seed: int, tmp_path: Path) -> None:
 def test_more_random_graphs(seed: int, tmp_path: Path) -> None:
     graph = PackBits().run(random_graph(seed))
     assert_as_sim(graph, tmp_path, random_folding(graph, seed) if seed % 2 else None)
+
+
+@pytest.mark.parametrize("lanes", [1, 4, 12])
+def test_channels_first(lanes: int, tmp_path: Path) -> None:
+    """All channels of a pixel leave at once, however many pixels of a channel arrive at once."""
+    rng = np.random.default_rng(lanes)
+    x = layer(rng, map_input(rng, (3, 4, 6), "i8"), "conv", 4, (2, 2), B1_PM, B1_PM)
+    folding = {"reorder": {"lanes": lanes}}
+    (unit,) = (u for u in lower(packed("first", x), Names(), folding).units if u.name == "reorder_reorder")
+    assert (unit.cycles, unit.wire.lanes) == (72 // lanes + 24, 3)
+    assert_as_sim(packed("first", x), tmp_path, folding)
 
 
 def test_dense_network(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ def test_shallow_fifos_block(make: Callable[[], Graph]) -> None:
 def test_a_branch_waits_for_what_the_other_holds_back_and_no_longer() -> None:
     """Two windows of 3 x 3 hold back three rows each at most; least is what does not block."""
     one_tap = {"conv1": {"pe": 1, "simd": 2}, "conv2": {"pe": 1, "simd": 4}}
-    acc = lower(tall_residual(), Names(), one_tap)
+    one_lane = dict.fromkeys(("values", "sign", "add"), {"lanes": 1})
+    acc = lower(tall_residual(), Names(), one_tap | one_lane)
     found, row = depths(acc), 24 * 2
     depth = found["copy_from_values_fork"]
     assert 5 * row < depth < 6 * row + 13 * PIPELINE

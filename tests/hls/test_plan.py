@@ -134,9 +134,9 @@ def test_a_value_that_is_read_twice_by_the_same_operation() -> None:
     x = map_input(rng, (2, 4, 4))
     acc = lower(packed("g", AddMaps("twice", x, x, elem("u9"))), Names())
     assert [stage.unit.name for stage in acc.stages] == [
-        *("reorder_reorder", "reorder_fork", "twice_add", "output_map")
+        *("reorder_widen", "reorder_reorder", "reorder_fork", "twice_add", "output_map")
     ]
-    fork, add = acc.stages[1:3]
+    fork, add = acc.stages[2:4]
     assert fork.writes == add.reads and len(set(add.reads)) == 2
 
 

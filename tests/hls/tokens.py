@@ -46,6 +46,9 @@ def iterations(unit: Unit) -> Iterator[Iteration]:
             )
         case "fork":
             return ((READ, WRITE, ("write", 1)) for _ in range(numbers[1]))
+        case "columns":
+            words = numbers[1] * numbers[2] // numbers[3]
+            return chain(((READ,) for _ in range(words)), ((WRITE,) for _ in range(numbers[2])))
         case "transpose":
             size = numbers[1] * numbers[2]
             return chain(((READ,) for _ in range(size)), ((WRITE,) for _ in range(size)))
@@ -74,7 +77,7 @@ def _configured(engine: str, c: Mapping[str, int], words: int) -> Iterator[Itera
             window = [(READ,)] * ((c["TAPS"] - 1) * c["WORDS"]) + [(READ, WRITE)] * c["WORDS"]
             return (step for _ in range(c["PIXELS"]) for step in window)
         case "sparse":
-            read, silent = [(READ,)] * c["SIZE"], [()] * (c["STEPS"] - words)
+            read, silent = [(READ,)] * (c["SIZE"] // c["LANES"]), [()] * (c["STEPS"] - words)
             return iter([*read, *silent, *[(WRITE,)] * words])
         case "mvtu":
             return _matrix(c)

@@ -25,7 +25,7 @@ from bnnc.hls.layers import (
 )
 from bnnc.hls.matrix_window import window_of
 from bnnc.hls.mvtu import storages
-from bnnc.hls.small_units import pool_cycles, pooled_wire
+from bnnc.hls.small_units import pool_cycles, pooled_wire, transpose_cycles
 from bnnc.hls.sparse import sparse_storages
 from bnnc.ir.op import map_shape
 
@@ -74,7 +74,7 @@ def open_layer(layer: Layer, x: Sequence[Wire]) -> Open:
         case GatherLayer():
             return Laned(layer.name, layer.op.name, _gather(layer, x[0]))
         case TransposeLayer():
-            return Laned(layer.name, layer.node, {1: 2 * layer.rows * layer.columns})
+            return Laned(layer.name, layer.node, transpose_cycles(x[0], layer.rows, layer.columns))
         case TopKLayer():
             return Laned(layer.name, layer.op.name, {1: x[0].size + layer.op.k})
         case _:

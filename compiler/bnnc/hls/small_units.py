@@ -8,9 +8,9 @@ import numpy as np
 
 from bnnc.hls.activations import Activation, activation_text
 from bnnc.hls.cpp import amount, counts, struct
-from bnnc.hls.lanes import Wire, lane_for, signed_bits
+from bnnc.hls.lanes import MAX_WORD_BITS, Wire, divisors, lane_for, signed_bits
 from bnnc.hls.model.functions import function_of
-from bnnc.hls.model.moving import map_cost, pool_cost, top_k_cost, transpose_cost
+from bnnc.hls.model.moving import columns_cost, map_cost, pool_cost, top_k_cost, transpose_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.pace import Pace
 from bnnc.hls.units import Unit
@@ -126,7 +126,12 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
 
 
 def transpose_unit(wire: Wire, name: str, rows: int, columns: int) -> Unit:
-    """A matrix that arrives row by row leaves column by column; one lane."""
+    """A matrix that arrives row by row leaves column by column: each a word if that is narrow enough.
+
+    Otherwise both streams have one lane.
+    """
+    if rows * wire.lane.bits <= MAX_WORD_BITS:
+        return _columns_unit(wire, name, rows, columns)
     return Unit(
         name=name,
         comment=f"{rows} x {columns} elements, column by column",
@@ -140,6 +145,32 @@ def transpose_unit(wire: Wire, name: str, rows: int, columns: int) -> Unit:
         trace=first_all(wire.words, wire.words),
         resources=transpose_cost(bits=wire.bits, size=wire.size),
     )
+
+
+def _columns_unit(x: Wire, name: str, rows: int, columns: int) -> Unit:
+    wire = Wire(x.lane, rows, x.size, x.lo, x.hi)
+    return Unit(
+        name=name,
+        comment=f"{rows} x {columns} elements, column by column, {amount(x.lanes, 'lane')}",
+        engines=("columns",),
+        call=f"bnnc::columns<{x.lane.bits}, {rows}, {columns}, {x.lanes}>",
+        wire=wire,
+        in_bits=(x.bits,),
+        words=wire.words,
+        cycles=x.words + wire.words,
+        pace=Pace.blocks(1),
+        trace=first_all(x.words, wire.words),
+        resources=columns_cost(bits=x.lane.bits, lanes=x.lanes, rows=rows, columns=columns),
+    )
+
+
+def transpose_cycles(wire: Wire, rows: int, columns: int) -> dict[int, int]:
+    """By the lanes of the stream in front of the unit."""
+    bits = wire.lane.bits
+    if rows * bits > MAX_WORD_BITS:
+        return {1: 2 * wire.size}
+    lanes = [n for n in divisors(columns) if n == 1 or n * bits <= MAX_WORD_BITS]
+    return {n: wire.size // n + columns for n in lanes}
 
 
 def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:

@@ -26,7 +26,7 @@ from bnnc.ir.op import Array
 from bnnc.ir.sparse_ops import SparseDense
 
 WEIGHT = Reader("weight_t", "weight", ("code",), "code", "0")
-END = Reader("int", "end", ("fold",), "0", "fold")
+COMPLETES = Reader("uint64_t", "completes", ("word",), "0", "word")
 PLACE = Reader("int", "place", ("lane", "fold"), "lane", "fold")
 
 
@@ -114,7 +114,7 @@ def sparse_unit(
     entries = stored_weights(name, _entry_words(s, fold.pe), s.entry_bits, storage)
     roms = [
         rom(name, WEIGHT, [np.array([weight]) for weight in s.table]),
-        rom(name, END, [deal.ends]),
+        rom(name, COMPLETES, [_bits_at(deal.ends)], hexadecimal=True),
         rom(name, PLACE, list(deal.places.T)),
     ]
     functions = [entries.function, *(r.function for r in roms)]
@@ -194,6 +194,13 @@ def _fields(s: Sparse, x: Wire, pe: int) -> list[str]:
         f"static const int PE = {pe}, FOLDS = {len(deal.ends)};",
         f"static const int CODE_BITS = {s.code_bits}, GAP_BITS = {s.entries.gap_bits};",
     ]
+
+
+def _bits_at(places: Array) -> Array:
+    """uint64: 64 bits a word, of which those at `places` are 1."""
+    bits = np.zeros((int(places[-1]) // 64 + 1, 64), np.uint8)
+    bits.ravel()[places] = 1
+    return np.packbits(bits, axis=1, bitorder="little").view("<u8").ravel()
 
 
 def _entry_words(s: Sparse, pe: int) -> Array:

@@ -91,7 +91,7 @@ def sparse_cost(
     one += logic.multiplexer(pe, sum_bits) if deals else 0
     registers = 2 * column_bits + 4 * sum_bits + x_bits + w_bits + folds.bit_length()
     memory = ram_cost(size // lanes, lanes * x_bits, copies=pe) + ram_cost(folds, sum_bits, copies=pe)
-    memory += weights_cost(steps, entry_bits, pe, storage) + rom_cost(folds, steps.bit_length())
+    memory += weights_cost(steps, entry_bits, pe, storage) + rom_cost(-(-steps // 64), 64)
     memory += rom_cost(folds, (pe - 1).bit_length(), copies=pe) if deals else NOTHING
     lut = pe * one + logic.counter(steps) + logic.counter(size // lanes)
     circuit = Circuit(lut, pe * registers, memory, pe * logic.dsps(x_bits, w_bits))

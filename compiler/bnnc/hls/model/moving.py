@@ -49,13 +49,11 @@ def fork_cost(*, bits: int) -> Resources:
 
 
 def pool_cost(*, lanes: int, words: int, taps: int, x_bits: int, y_bits: int, sums: bool) -> Resources:
-    """Maxima or sums of `taps` words, for `words` words of a pixel in turn, which wait in registers."""
+    """Maxima or sums of `taps` words, for `words` words of a pixel in turn, which wait in shift registers."""
     join = y_bits if sums else logic.comparator(x_bits) + x_bits
-    held = lanes * words * y_bits
-    lut = lanes * (join + y_bits) + logic.multiplexer(words, lanes * y_bits)
-    return unit_cost(
-        Circuit(lut + logic.counter(words) + logic.counter(taps), held + lanes * (x_bits + y_bits))
-    )
+    lut = lanes * (join + y_bits + y_bits * (-(-words // 32) if words > 2 else 0))
+    registers = lanes * (x_bits + y_bits + y_bits * min(words, 2))
+    return unit_cost(Circuit(lut + logic.counter(words) + logic.counter(taps), registers))
 
 
 def map_cost(*, lanes: int, folds: int, function: Function) -> Resources:
@@ -87,6 +85,13 @@ def transpose_cost(*, bits: int, size: int) -> Resources:
     """A matrix of `size` words is kept whole."""
     place_bits = size.bit_length()
     return unit_cost(Circuit(4 * place_bits, 2 * place_bits + bits, ram_cost(size, bits)))
+
+
+def columns_cost(*, bits: int, lanes: int, rows: int, columns: int) -> Resources:
+    """A matrix is kept whole, each row in a memory of its own, from which a lane of a word is taken."""
+    lut = rows * logic.multiplexer(lanes, bits) + 3 * logic.counter(rows * columns // lanes)
+    memory = ram_cost(columns // lanes, lanes * bits, copies=rows)
+    return unit_cost(Circuit(lut, rows * bits, memory))
 
 
 def top_k_cost(*, k: int, x_bits: int, size: int) -> Resources:
