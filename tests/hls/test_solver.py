@@ -203,10 +203,16 @@ def refusal(make: Callable[[], Graph], **options: object) -> str:
 
 
 def test_a_rate_that_no_folding_has() -> None:
+    """The slowest layer is the one that least can be done about."""
+    found = space(convolutional_network)
+    least = {node.node: min(option.cycles for option in node.options) for node in found.nodes}
+    slowest = max(least, key=lambda name: least[name])
     assert refusal(convolutional_network, fps=1_000_000) == (
-        "layer 'reorder': 100 cycles a sample are too few: it takes 864 at least; "
-        "give --fps 115740 or less, or --clock 864"
+        f"layer {slowest!r}: 100 cycles a sample are too few: it takes {least[slowest]:,} at least; "
+        f"give --fps {100_000_000 // least[slowest]} or less, or --clock {least[slowest]}"
     )
+    text = refusal(convolutional_network, fps=1e9)
+    assert text.startswith(f"layer {slowest!r}: 0 cycles a sample are too few") and "--clock" not in text
 
 
 def test_a_rate_that_does_not_fit() -> None:

@@ -23,6 +23,7 @@ from bnnc.hls.solve.space import KINDS, Space, amounts
 from bnnc.ir.op import Array
 
 BUDGET_KINDS = {"lut": "lut", "ff": "ff", "bram": "bram18", "uram": "uram", "dsp": "dsp"}
+MAX_CLOCK_MHZ = 1000
 NAMES = {"lut": "LUTs", "ff": "flip-flops", "bram18": "block RAMs", "uram": "UltraRAMs", "dsp": "DSP slices"}
 
 
@@ -139,8 +140,9 @@ class Solver:
         least = min(option.cycles for option in slowest.options)
         if least > target:
             what = f"{target:,} cycles a sample are too few: it takes {least:,} at least"
-            faster = self.goal.clock_mhz * least / target
-            remedy = f"give --fps {math.floor(self.goal.rate(least))} or less, or --clock {math.ceil(faster)}"
+            faster = math.ceil(least * (self.goal.fps or 0) / 1e6)
+            remedy = f"give --fps {math.floor(self.goal.rate(least))} or less"
+            remedy += f", or --clock {faster}" if faster <= MAX_CLOCK_MHZ else ""
             return BnncError.at(f"layer {slowest.node!r}", what, remedy)
         fastest = self.fastest()
         if fastest is None:

@@ -1,0 +1,89 @@
+"""`bnnc fold`, and the options of target hls that `bnnc compile` has as well."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Bnnc
+from tests.cli.networks import DOMAIN
+
+HLS = ("--input-domain", DOMAIN)
+
+
+def test_the_fastest_that_fits_is_told(bnnc: Bnnc, model: Path) -> None:
+    text = bnnc("fold", model, *HLS, "--part", "pynq-z2").stdout
+    assert "fc0" in text and "PE " in text and "sets the rate" in text
+    assert "samples a second at 100 MHz" in text
+    assert "xc7z020: " in text and " of 53,200 LUTs (" in text and " of 140 BRAM36 (" in text
+
+
+def test_the_clock_is_the_boards_unless_told(bnnc: Bnnc, model: Path) -> None:
+    assert "at 200 MHz" in bnnc("fold", model, *HLS, "--part", "zcu104").stdout
+    assert "at 150 MHz" in bnnc("fold", model, *HLS, "--part", "zcu104", "--clock", "150").stdout
+
+
+def test_as_json(bnnc: Bnnc, model: Path) -> None:
+    told = json.loads(bnnc("fold", model, *HLS, "--fps", "50000", "--budget", "lut=0.5", "--json").stdout)
+    assert told["ii_cycles"] <= 2000 and told["fps"] == 100e6 / told["ii_cycles"]
+    assert told["budget"] == {"lut": 0.5} and told["part"] == "xc7z020clg400-1"
+    assert set(told["resources"]) == {"lut", "ff", "bram36", "uram", "dsp"}
+    assert {layer["name"] for layer in told["layers"]} >= {"input", "fc0", "fc1", "output"}
+    assert set(told["folding"]["layers"]["fc0"]) == {"pe", "simd", "weights"}
+    assert told["pareto"] == []
+
+
+def test_what_is_folded_is_compiled_so(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
+    folding, out = tmp_path / "folding.json", tmp_path / "out"
+    told = json.loads(bnnc("fold", model, *HLS, "-o", folding, "--json").stdout)
+    assert json.loads(folding.read_text()) == told["folding"]
+    options = (*HLS, "--target", "hls", "--no-verify")
+    bnnc("compile", model, *options, "--folding", folding, "-o", out)
+    assert (out / "folding.json").read_text() == folding.read_text()
+    again = json.loads(bnnc("fold", model, *HLS, "--folding", folding, "--json").stdout)
+    assert (again["ii_cycles"], again["resources"]) == (told["ii_cycles"], told["resources"])
+    bnnc("compile", model, *options, "--max-fps", "-o", tmp_path / "solved")
+    assert (tmp_path / "solved" / "folding.json").read_text() == folding.read_text()
+
+
+def test_the_front_is_a_table_and_a_picture(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    pictures = []
+    for name in ("a.svg", "b.svg"):
+        text = bnnc("fold", model, *HLS, "--pareto", "--plot", tmp_path / name).stdout
+        pictures.append((tmp_path / name).read_bytes())
+    assert "samples/s" in text and "few block RAMs" in text
+    assert pictures[0] == pictures[1] and b"samples a second" in pictures[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--part", "xc6"), "there is no part or board 'xc6'; there are the parts xc7z010"),
+        (("--fps", "1", "--max-fps"), "--fps: it is there beside --max-fps; give one of them"),
+        (("--fps", "1", "--folding", "minimal"), "--folding minimal: it leaves nothing to choose"),
+        (("--budget", "lut=0.5", "--folding", "minimal"), "--budget: there is nothing to choose"),
+        (("--budget", "lut=2", "--max-fps"), "--budget: 2 is no share"),
+        (("--folding", "nowhere.json"), "nowhere.json: cannot be read"),
+        (("--fps", "1e9"), "cycles a sample are too few"),
+        (("--plot", "front.txt"), "--plot: 'front.txt' is no picture"),
+    ],
+)
+def test_what_is_refused(options: tuple[str, ...], said: str, bnnc: Bnnc, model: Path) -> None:
+    assert said in bnnc("fold", model, *HLS, *options, status=1).stderr
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(("--part", "pynq-z2"), ("--clock", "100"), ("--folding", "minimal")),
+        *(("--fps", "1"), ("--max-fps",), ("--budget", "lut=1")),
+    ],
+)
+def test_other_targets_have_no_folding(
+    option: tuple[str, ...], bnnc: Bnnc, model: Path, tmp_path: Path
+) -> None:
+    said = bnnc("compile", model, "--target", "host", *option, "-o", tmp_path / "out", status=1).stderr
+    assert "error: " in said and ("target host: it has no part" in said or "--budget: " in said)
+    assert not (tmp_path / "out").exists()
