@@ -33,6 +33,17 @@ struct Shape {
 };
 static const uint8_t weights[3] = {1, 2, 3};
 
+template <int N> struct Halves {
+    static int of(int x) {
+        return Halves<N / 2>::of(x) + 1;
+    }
+};
+template <> struct Halves<1> {
+    static int of(int x) {
+        return x;
+    }
+};
+
 template <class P, int TIMES> void engine(hls::stream<ap_uint<8>> &in, hls::stream<ap_uint<8>> &out) {
     int sums[P::SIZE];
     BNNC_REGISTERS(sums)
@@ -73,7 +84,7 @@ extern "C" void net_top(hls::stream<ap_uint<8>> &in, hls::stream<ap_uint<8>> &ou
 }
 """
 FAULTS = [
-    ("sums[0]);", "*new int(3));", "src/net.cpp:23: memory is allocated while it runs"),
+    ("sums[0]);", "*new int(3));", "src/net.cpp:34: memory is allocated while it runs"),
     ("sums[0]);", "*(int *)malloc(4));", "malloc: memory is allocated"),
     ("int sums[P::SIZE];", "int sums[P::SIZE]; std::vector<int> v;", "the standard library"),
     ("int sums[P::SIZE];", "int sums[P::SIZE]; float f = 1;", "numbers of type float"),
@@ -97,7 +108,13 @@ FAULTS = [
     ),
     ("return 2 * x;", "return x ? twice(x - 1) : 0;", "src/net.cpp:6: twice calls itself"),
     ("return 2 * x;", "return x ? Shape::twice(x - 1) : 0;", "twice calls itself"),
+    ("Halves<N / 2>::of(x)", "Halves<N>::of(x)", "of calls itself"),
     ("P::twice(weights[i])", "P::engine(in, out), 0", "engine calls itself"),
+    (
+        "struct Shape {",
+        "template <int N> struct Deep { static int of(int x) { return Deep<N>::of(x); } };\nstruct Shape {",
+        "of calls itself",
+    ),
     ("second(between, out);", "second(between, out); first(in, between);", "stream between has 2 writers"),
     ("second(between, out);", "second(between, out); second(between, out);", "stream between has 2 readers"),
     ("second(between, out);", "second(in, out);", "stream between has 0 readers"),
@@ -160,7 +177,7 @@ FAULTS = [
     ("enum {", "BNNC_INLINE\nenum {", "INLINE: stands outside of functions"),
     ("    BNNC_DATAFLOW", "#pragma HLS DATAFLOW", "src/net.cpp: a pragma that is no macro"),
     ("#pragma HLS DATAFLOW", "#pragma HLS DATAFLOWS", "Bambu has no pragma 'DATAFLOWS'"),
-    ("#pragma HLS DATAFLOW", "words", r"src/net.cpp:36: the code depends on defined\(__BAMBU__\)"),
+    ("#pragma HLS DATAFLOW", "words", r"src/net.cpp:47: the code depends on defined\(__BAMBU__\)"),
     (
         "engine<Shape, 2>(in, out);",
         "\n#ifdef __SYNTHESIS__\nengine<Shape, 2>(in, out);\n#endif",
@@ -212,7 +229,7 @@ def test_check_raises_all_findings_with_their_files(tmp_path: Path) -> None:
     with pytest.raises(BnncError) as error:
         check(tmp_path)
     text = str(error.value)
-    assert f"{tmp_path}/src/net.cpp:23: memory is allocated" in text and "a pragma that is no macro" in text
+    assert f"{tmp_path}/src/net.cpp:34: memory is allocated" in text and "a pragma that is no macro" in text
 
 
 def test_missing_parser(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """`scope::name(arguments)`; `scope` is the type or namespace just in front of the name, or empty."""
+    """`scope<instance>::name(arguments)`; `scope` is the type or namespace in front of the name, or empty."""
 
     node: Node
     name: str
     scope: str
+    instance: str = ""
 
     @cached_property
     def arguments(self) -> list[str]:
@@ -47,6 +48,16 @@ class Function:
     def names(self) -> tuple[str, ...]:
         """The names of its parameters; empty for one without."""
         return tuple(_declared_name(parameter) for parameter in self.parameters)
+
+    @cached_property
+    def template(self) -> str:
+        """The parameters of the template that its struct is, as an instance of itself names them."""
+        parent = self.node.parent
+        while parent is not None and parent.type != "template_declaration":
+            parent = parent.parent
+        listed = parent.child_by_field_name("parameters") if parent is not None else None
+        names = (text(p).split()[-1] for p in listed.named_children) if listed is not None else ()
+        return ", ".join(names)
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
@@ -118,14 +129,17 @@ def _type_name(node: Node | None) -> str:
 
 
 def _call(node: Node) -> Call:
-    called, scope = node.child_by_field_name("function"), ""
+    called, scope, instance = node.child_by_field_name("function"), "", ""
     while called is not None and called.type in (
         "qualified_identifier",
         "template_function",
         "dependent_name",
     ):
         if called.type == "qualified_identifier":
-            scope = _type_name(called.child_by_field_name("scope"))
+            around = called.child_by_field_name("scope")
+            scope = _type_name(around)
+            instance = text(around.child_by_field_name("arguments"))[1:-1] if around is not None else ""
         inner = called.child_by_field_name("name")
         called = inner if inner is not None else called.named_children[0]
-    return Call(node, text(called) if called is not None and called.type == "identifier" else "", scope)
+    name = text(called) if called is not None and called.type == "identifier" else ""
+    return Call(node, name, scope, instance)
