@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bnnc.errors import BnncError, Finding, raise_all
-from bnnc.hls.settings import Choice
 
+Wanted = Mapping[str, Any]
+Choice = Mapping[str, Wanted]
 DEFAULT_PART = "xc7z020"
 DEFAULT_CLOCK_MHZ = 100.0
 BALANCED, MINIMAL, MAXIMAL = "balanced", "minimal", "maximal"

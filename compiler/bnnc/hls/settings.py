@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from bnnc.errors import BnncError, Finding, raise_all
 from bnnc.hls.choices import Laned, Open
 from bnnc.hls.folding import Fold, Foldable
+from bnnc.hls.options import Choice, Wanted
 from bnnc.hls.storage import Storage
 
 MAX_PE = 16
-Wanted = Mapping[str, Any]
-Choice = Mapping[str, Wanted]
 
 
 @dataclass(frozen=True)

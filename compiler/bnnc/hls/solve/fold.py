@@ -17,9 +17,9 @@ from bnnc.hls.lower import Accelerator, assemble
 from bnnc.hls.model.parts import part_of
 from bnnc.hls.model.resources import NOTHING, Resources
 from bnnc.hls.names import Names
-from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, Folding, HlsOptions
+from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, Choice, Folding, HlsOptions
 from bnnc.hls.plan import plan_layers
-from bnnc.hls.settings import Choice, chosen_settings, default_settings, maximal_settings, minimal_settings
+from bnnc.hls.settings import chosen_settings, default_settings, maximal_settings, minimal_settings
 from bnnc.hls.solve.explain import Explained
 from bnnc.hls.solve.options import Node, Option, nodes_of
 from bnnc.hls.solve.solver import Goal, Solution, Solver
