@@ -74,8 +74,8 @@ class TblLoop:
 
     @property
     def cost(self) -> float:
-        """Instructions, and what cores take besides for lookups in four registers: three slots, not one."""
-        return self.instructions + 2.0 * self.rows.slots.vectors * int(self.rows.steps.sum())
+        """Instructions, and what cores take besides for lookups in four registers, as long as three more."""
+        return self.instructions + 3.0 * self.rows.slots.vectors * int(self.rows.steps.sum())
 
     def call(self, sums: View, x: View, stream: View, groups: View) -> None:
         """Emit a call."""
