@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -13,15 +14,17 @@ from tests.arm.kernel_cases import Conv
 from tests.arm.kernel_runner import ArmMachine, Case, run_cases
 
 from bnnc.arm import lowering
+from bnnc.arm.candidates import Candidate
 from bnnc.arm.codegen import compile_stages, generate
 from bnnc.arm.emulate import InstructionCounter
 from bnnc.arm.kernels.builder import build_kernel
-from bnnc.arm.kernels.isa import isa
+from bnnc.arm.kernels.isa import Isa, isa
 from bnnc.arm.kernels.wb_conv import plan_of, write_wb_conv
 from bnnc.arm.kernels.wb_pairing import Pairing, pairing
 from bnnc.arm.kernels.wb_plan import WbPlan
 from bnnc.ir.elem import B1_PM
 from bnnc.ir.packed_ops import XnorConv2d
+from bnnc.schedule.stages import Stage
 from bnnc.targets import Target, target
 
 A76, HOST = target("arm", "cortex-a76"), target("host")
@@ -97,7 +100,12 @@ def test_every_tile(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sums = Conv(B1_PM, B1_PM, (2, 19, channels), 32, (3, 3), pads=(1, 1, 1, 1)).binary(channels)
     plans = [plan for plan in cases.tiles(conv_of(bits)) for _ in (bits, sums)]
     chosen = iter(plans)
-    monkeypatch.setattr(lowering, "plan_of", lambda *_: next(chosen))
+
+    def only(stage: Stage, on: Isa) -> list[Candidate]:
+        conv, rest = stage.head, stage.ops[1:]
+        return [Candidate("wb", partial(write_wb_conv, isa=on, conv=conv, rest=rest, plan=next(chosen)))]
+
+    monkeypatch.setattr(lowering, "candidates", only)
     compare([bits, sums] * (len(plans) // 2), A76)
 
 

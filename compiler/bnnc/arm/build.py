@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from bnnc.arm.layout import Layout, lay_out, share
 from bnnc.arm.project import Project, object_of, project, write_sources
@@ -60,14 +61,22 @@ class Built:
     stages: tuple[StageSize, ...] = ()
 
 
-def build(graph: Graph, target: Target, out: Path, compress: str = "none", threads: int = 1) -> Built:
+def build(
+    graph: Graph,
+    target: Target,
+    out: Path,
+    compress: str = "none",
+    threads: int = 1,
+    choices: Mapping[str, str] = MappingProxyType({}),
+) -> Built:
     """Fill the empty folder `out`. The same input gives the same bytes. `compress`: none or huffman.
 
+    choices: see `compile_kernels`.
     Raises BnncError when there is no compiler, before anything costly is done.
     """
     tools = toolchain(target)
     steps = program_stages(graph)
-    kernels = compile_kernels(steps, target, threads)
+    kernels = compile_kernels(steps, target, threads, choices)
     return assemble(graph, steps, kernels, target, tools, out, compress)
 
 
@@ -82,11 +91,16 @@ def program_stages(graph: Graph) -> tuple[Stage, ...]:
     return tuple(replace(stage, name=f"{name}_{stage.name}") for stage in stages(graph))
 
 
-def compile_kernels(steps: Sequence[Stage], target: Target, threads: int = 1) -> Kernels:
-    """Machine code of the stages. TVM is loaded here."""
+def compile_kernels(
+    steps: Sequence[Stage],
+    target: Target,
+    threads: int = 1,
+    choices: Mapping[str, str] = MappingProxyType({}),
+) -> Kernels:
+    """Machine code of the stages; TVM is loaded here. choices: names of candidates by those of stages."""
     from bnnc.arm.codegen import compile_stages
 
-    done = compile_stages(steps, target, threads)
+    done = compile_stages(steps, target, threads, choices)
     return Kernels(
         done.object_file,
         tuple(function.constants for function in done.functions),

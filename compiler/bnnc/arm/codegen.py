@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tvm
@@ -47,10 +48,21 @@ class CompiledStages:
     functions: tuple[StageFunction, ...]
 
 
-def compile_stages(stages: Sequence[Stage], target: Target, threads: int = 1) -> CompiledStages:
-    """Compile every stage; BnncError, before any code is made, when an operation has no kernel."""
+def compile_stages(
+    stages: Sequence[Stage],
+    target: Target,
+    threads: int = 1,
+    choices: Mapping[str, str] = MappingProxyType({}),
+) -> CompiledStages:
+    """Compile every stage; BnncError, before any code is made, when an operation has no kernel.
+
+    choices: by the names of stages those of the candidates to take.
+    """
     check(stages, target.name)
-    built = {stage.name: lower(stage, isa(target), threads_of(stage, threads)) for stage in stages}
+    built = {
+        stage.name: lower(stage, isa(target), threads_of(stage, threads), choices.get(stage.name, ""))
+        for stage in stages
+    }
     assert len(built) == len(stages), "two stages have the same name"
     functions = (
         StageFunction(name, b.constants, b.scratch_bytes, b.parts, b.is_shared) for name, b in built.items()

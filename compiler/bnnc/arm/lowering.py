@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bnnc.arm.kernels.binary_conv import write_binary_conv
+from bnnc.arm.candidates import candidates
 from bnnc.arm.kernels.builder import Built, Kernel, build_kernel
 from bnnc.arm.kernels.depthwise_conv import write_depthwise_conv
 from bnnc.arm.kernels.depthwise_plan import depthwise_plan
 from bnnc.arm.kernels.grouped_conv import write_grouped_conv
-from bnnc.arm.kernels.integer_conv import write_integer_conv
 from bnnc.arm.kernels.isa import Isa
-from bnnc.arm.kernels.lookup_dense import write_lookup_dense
 from bnnc.arm.kernels.packed_pool import write_packed_pool
 from bnnc.arm.kernels.pixelwise import (
     channels_first,
@@ -23,13 +21,8 @@ from bnnc.arm.kernels.pixelwise import (
     write_steps,
 )
 from bnnc.arm.kernels.pools import write_pool
-from bnnc.arm.kernels.product_conv import write_product_conv
-from bnnc.arm.kernels.product_plan import product_plan
 from bnnc.arm.kernels.signs import compares_narrow, write_signs
-from bnnc.arm.kernels.sparse_dense import write_sparse_dense
 from bnnc.arm.kernels.top_k import write_top_k
-from bnnc.arm.kernels.wb_conv import plan_of, write_wb_conv
-from bnnc.arm.sparse import as_computed, by_lookup
 from bnnc.errors import Finding, raise_all
 from bnnc.ir.edge_ops import ChannelsFirst, ChannelsLast
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, Narrow, SumPool2d, Table, Threshold, TopK
@@ -60,31 +53,26 @@ def check(stages: Sequence[Stage], target_name: str) -> None:
     )
 
 
-def lower(stage: Stage, isa: Isa, parts: int = 1) -> Built:
-    """The kernel of a stage that `check` has passed, shared by so many threads where that is possible."""
-    computed = as_computed(stage, isa)
-    return build_kernel(stage.name, stage.inputs, lambda kernel: _write(kernel, isa, computed), parts)
+def lower(stage: Stage, isa: Isa, parts: int = 1, choice: str = "") -> Built:
+    """The kernel of a stage that `check` has passed, shared by so many threads where that is possible.
+
+    `choice` names one of its candidates; without it the best by the cost models is taken.
+    """
+    found = candidates(stage, isa)
+    named = {candidate.name: candidate for candidate in found}
+    chosen = named[choice] if choice else next(iter(found), None)
+    write = chosen.write if chosen else lambda kernel: _write(kernel, isa, stage)
+    return build_kernel(stage.name, stage.inputs, write, parts)
 
 
 def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:
+    """A stage that is computed in one way only."""
     rest = stage.ops[1:]
     match stage.head:
-        case XnorConv2d() as conv if plan := plan_of(isa, conv, rest):
-            write_wb_conv(kernel, isa, conv, rest, plan)
-        case XnorConv2d() | BitConv2d() as conv:
-            write_binary_conv(kernel, isa, conv, rest)
-        case Conv2d(groups=1) as conv if products := product_plan(isa, conv, _is_packed(stage)):
-            write_product_conv(kernel, conv, rest, products)
-        case Conv2d(groups=1) as conv:
-            write_integer_conv(kernel, isa, conv, rest)
         case Conv2d() as conv if depthwise := depthwise_plan(isa, conv, _is_packed(stage)):
             write_depthwise_conv(kernel, conv, rest, depthwise)
         case Conv2d() as conv:
             write_grouped_conv(kernel, isa, conv, rest)
-        case SparseDense() as op if lookup := by_lookup(isa, op):
-            write_lookup_dense(kernel, isa, op, rest, lookup)
-        case SparseDense() as op:
-            write_sparse_dense(kernel, op, rest)
         case MaxPool2d() | SumPool2d() as pool:
             write_pool(kernel, pool, rest)
         case PackedMaxPool2d() as pool:

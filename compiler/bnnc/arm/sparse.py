@@ -24,9 +24,14 @@ def as_computed(stage: Stage, isa: Isa) -> Stage:
     if not isinstance(op, SparseDense) or by_lookup(isa, op):
         return stage
     layer = layer_of(op)
-    fits = op.table.min() >= INT8.min and op.table.max() <= INT8.max and op.x.type.elem.bits <= 8
     pays = min(layer.products(), layer.sums()) < layer.dense(isa.products)
-    return stage if pays or not fits else _on(stage, _dense(op))
+    return stage if pays else densely(stage, op) or stage
+
+
+def densely(stage: Stage, op: SparseDense) -> Stage | None:
+    """The stage with its sparse layer as a dense one; None where bytes do not hold the operands."""
+    fits = op.table.min() >= INT8.min and op.table.max() <= INT8.max and op.x.type.elem.bits <= 8
+    return _on(stage, _dense(op)) if fits else None
 
 
 def by_lookup(isa: Isa, op: SparseDense) -> LookupPlan | None:

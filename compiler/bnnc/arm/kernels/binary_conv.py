@@ -15,7 +15,7 @@ from bnnc.arm.kernels.panels import window_bias
 from bnnc.arm.kernels.parts import Parts, cleared_strip
 from bnnc.arm.kernels.pixel_sums import pixel_sums
 from bnnc.arm.kernels.rows import Place, border_class, first_pixel, over_map, row_length
-from bnnc.arm.kernels.tiling import tiling
+from bnnc.arm.kernels.tiling import Tiling, tilings
 from bnnc.arm.kernels.window import Window, window
 from bnnc.ir.elem import B1_PM
 from bnnc.ir.op import Array, Op, packed_of
@@ -24,12 +24,20 @@ from bnnc.ir.types import WORD_BITS, Packed
 from bnnc.sim.bits import weight_values
 
 
-def write_binary_conv(kernel: Kernel, isa: Isa, conv: PackedConv, rest: tuple[Op, ...]) -> None:
+def bit_tilings(isa: Isa, conv: PackedConv, rest: tuple[Op, ...]) -> tuple[Tiling, ...]:
+    """The tiles of a convolution, the best first."""
+    outputs, result = conv.weights.shape[0] // conv.groups, rest[-1] if rest else conv
+    packed = isinstance(result.type, Packed) and (conv.groups == 1 or outputs % WORD_BITS == 0)
+    return tilings(isa, outputs, row_length(_window(conv)), packed)
+
+
+def write_binary_conv(
+    kernel: Kernel, isa: Isa, conv: PackedConv, rest: tuple[Op, ...], tiles: Tiling
+) -> None:
     """Emit the convolution and the operations behind it."""
-    x, result = packed_of(conv.x), rest[-1] if rest else conv
-    win = window(x.shape[:2], conv.kernel, conv.strides, conv.dilations, conv.pads)
-    parts = _parts(isa, conv, row_length(win), isinstance(result.type, Packed))
-    planes, terms, tiles = weight_planes(conv), _product(conv), parts.tiles
+    x, result, win = packed_of(conv.x), rest[-1] if rest else conv, _window(conv)
+    parts = Parts(conv.groups, conv.weights.shape[-1], conv.weights.shape[0] // conv.groups, tiles)
+    planes, terms = weight_planes(conv), _product(conv)
     if isa.word == "uint64" and parts.inputs % 2:
         isa = replace(isa, word="uint32")
     planes = np.ascontiguousarray(planes).view(f"<u{isa.word_bytes}")
@@ -121,10 +129,8 @@ def weight_planes(conv: PackedConv) -> Array:
     return conv.weights[:, :, :, None, :] if isinstance(conv, XnorConv2d) else conv.weights
 
 
-def _parts(isa: Isa, conv: PackedConv, row: int, packed: bool) -> Parts:
-    outputs = conv.weights.shape[0] // conv.groups
-    packed &= conv.groups == 1 or outputs % WORD_BITS == 0
-    return Parts(conv.groups, conv.weights.shape[-1], outputs, tiling(isa, outputs, row, packed))
+def _window(conv: PackedConv) -> Window:
+    return window(packed_of(conv.x).shape[:2], conv.kernel, conv.strides, conv.dilations, conv.pads)
 
 
 def _product(conv: PackedConv) -> Product:

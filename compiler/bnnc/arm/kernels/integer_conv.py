@@ -9,7 +9,8 @@ from bnnc.arm.kernels.mac_tile import mac_tile, padding_sums
 from bnnc.arm.kernels.mac_weights import expanded, stored_weights
 from bnnc.arm.kernels.panels import panels, window_bias
 from bnnc.arm.kernels.rows import Place, border_class, first_pixel, over_map, row_length
-from bnnc.arm.kernels.tiling import tiling
+from bnnc.arm.kernels.tiling import Tiling, tilings
+from bnnc.arm.kernels.window import window
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Op, map_shape
 from bnnc.ir.types import Packed
@@ -17,11 +18,17 @@ from bnnc.ir.types import Packed
 _MANY_TILES = 4  # from which on it is quicker to widen the weights of a panel once
 
 
-def write_integer_conv(kernel: Kernel, isa: Isa, conv: Conv2d, rest: tuple[Op, ...]) -> None:
+def integer_tilings(isa: Isa, conv: Conv2d, rest: tuple[Op, ...]) -> tuple[Tiling, ...]:
+    """The tiles of a convolution, the best first."""
+    result = rest[-1] if rest else conv
+    win = window(map_shape(conv.x)[:2], conv.kernel, conv.strides, conv.dilations, conv.pads)
+    return tilings(isa, conv.type.shape[2], row_length(win), isinstance(result.type, Packed), narrow=True)
+
+
+def write_integer_conv(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], tiles: Tiling) -> None:
     """Emit the convolution and the operations behind it."""
-    mac, result = mac_tile(kernel, conv, lanewise=False), rest[-1] if rest else conv
+    mac = mac_tile(kernel, conv, lanewise=False)
     win, channels = mac.window, map_shape(conv.x)[2]
-    tiles = tiling(isa, conv.type.shape[2], row_length(win), isinstance(result.type, Packed), True)
     weights = stored_weights(kernel, conv, panels(conv.weights, tiles))
     bias = kernel.constant(window_bias(win, None, padding_sums(conv), tiles.capacity))
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)

@@ -45,24 +45,32 @@ class ProductPlan:
     row_bytes: int
     shift: int
 
+    @property
+    def name(self) -> str:
+        """What tells it from the others of a convolution."""
+        return f"products pixels={self.loop.pixels} width={self.loop.width} run={self.loop.run}"
 
-def product_plan(isa: Isa, conv: Conv2d, packed: bool) -> ProductPlan | None:
-    """The tile of fewest instructions; None where bytes do not hold the operands."""
+
+def product_plans(isa: Isa, conv: Conv2d, packed: bool) -> tuple[ProductPlan, ...]:
+    """All tiles, that of fewest instructions first; none where bytes do not hold the operands."""
     gather, n = byte_windows(conv, isa.products == "vnni"), prod(conv.type.shape[:2])
     if gather is None or not isa.products or weight_type(conv) != "int8":
-        return None
+        return ()
     if conv.weights.size >= MANY and conv.weight_elem.bits < 8 and n < _FEW_PIXELS:
-        return None
+        return ()
     loops = [tile for tile in _loops(isa, conv, gather, n) if _fits(tile, conv, packed)]
-    best = min(loops, key=lambda tile: _instructions(tile, conv, n), default=None)
-    if best is None:
-        return None
-    direct = _is_direct(gather) and best.read_bytes == gather.depth
-    row_bytes = gather.depth if direct else _aligned(best.read_bytes)
+    loops.sort(key=lambda tile: _instructions(tile, conv, n))
+    return tuple(_plan(tile, gather, n) for tile in loops)
+
+
+def _plan(tile: ProductLoop, gather: Gather, n: int) -> ProductPlan:
+    """How the rows of a tile come to be, of `n` pixels."""
+    direct = _is_direct(gather) and tile.read_bytes == gather.depth
+    row_bytes = gather.depth if direct else _aligned(tile.read_bytes)
     blocks = 1 if direct else ceil(n * row_bytes / _STRIP_BYTES)
-    at_once = max(ceil(n / blocks), best.pixels)
-    shift = (-_SIGN if best.unsigned else _SIGN) if gather.flip else 0
-    return ProductPlan(best, gather, direct, at_once, row_bytes, shift)
+    at_once = max(ceil(n / blocks), tile.pixels)
+    shift = (-_SIGN if tile.unsigned else _SIGN) if gather.flip else 0
+    return ProductPlan(tile, gather, direct, at_once, row_bytes, shift)
 
 
 def byte_windows(conv: Conv2d, unsigned: bool) -> Gather | None:

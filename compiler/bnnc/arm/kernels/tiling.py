@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from bnnc.arm.kernels.isa import MAX_BYTE_STEPS, Isa
 
@@ -18,6 +19,11 @@ class Tiling:
     vectors: int
     panels: int
     pixels: int
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other tiles of a layer."""
+        return f"vectors={self.vectors} pixels={self.pixels}"
 
     @property
     def width(self) -> int:
@@ -37,18 +43,30 @@ def tiling(isa: Isa, channels: int, row: int, packed: bool, narrow: bool = False
     of less than 32 bits are `narrow`: they are only loaded well in vectors of 2^n.
     """
     # Panels of packed results are at least a byte wide.
+    return tilings(isa, channels, row, packed, narrow)[0]
+
+
+def tilings(isa: Isa, channels: int, row: int, packed: bool, narrow: bool = False) -> tuple[Tiling, ...]:
+    """All tiles for which there are accumulators, the best first; see `tiling`."""
+    # Panels of packed results are at least a byte wide.
     lanes, most = isa.lanes, MAX_VECTORS if row > 1 and isa.lanes > 1 else 2 * MAX_VECTORS
     needed = -(-channels // lanes)
     sizes = [n for n in range(1, most + 1) if not narrow or n & (n - 1) == 0]
     if packed:
         needed = -(-channels // WORD_LANES) * WORD_LANES // lanes
-        vectors = max(n for n in sizes if needed % n == 0 and n * lanes % 8 == 0)
+        sizes = [n for n in reversed(sizes) if needed % n == 0 and n * lanes % 8 == 0]
     elif narrow:
-        vectors = min(sizes, key=lambda n: _steps(n, needed, _pixels(isa, row, n)))
+        sizes.sort(key=lambda n: _steps(n, needed, _pixels(isa, row, n)))
     else:
-        vectors = min(sizes, key=lambda n: (-(-needed // n) * n, -n))
-    pixels = _pixels(isa, row, vectors)
-    return Tiling(lanes, vectors, -(-needed // vectors), pixels)
+        sizes.sort(key=lambda n: (-(-needed // n) * n, -n))
+    rows = ([Tiling(lanes, n, -(-needed // n), pixels) for pixels in _counts(isa, row, n)] for n in sizes)
+    return tuple(tile for tier in zip_longest(*rows) for tile in tier if tile)
+
+
+def _counts(isa: Isa, row: int, vectors: int) -> list[int]:
+    """Pixels of a tile, the most first, each with the last tile of a row about as long as the others."""
+    most = _pixels(isa, row, vectors)
+    return sorted({-(-row // -(-row // n)) for n in range(1, most + 1)}, reverse=True)
 
 
 def _pixels(isa: Isa, row: int, vectors: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from bnnc.arm.kernels.wb_cuts import Cuts, single_cuts
 from bnnc.arm.kernels.wb_layer import WbLayer
 from bnnc.arm.kernels.wb_neon import NeonTile, neon_map, neon_weights
 from bnnc.arm.kernels.wb_pairing import Pairing
-from bnnc.arm.kernels.wb_plan import WbPlan, wb_plan
+from bnnc.arm.kernels.wb_plan import WbPlan, pays, wb_plans
 from bnnc.arm.kernels.wb_tile import Bits, WbTile
 from bnnc.arm.kernels.wb_walk import WbPlace, walk
 from bnnc.arm.kernels.window import Window, window
@@ -29,8 +30,15 @@ from bnnc.sim.bits import weight_values
 
 def plan_of(isa: Isa, conv: XnorConv2d, rest: tuple[Op, ...]) -> WbPlan | None:
     """How this kernel computes a convolution; None where the plain one is better."""
+    best = next(iter(plans_of(isa, conv, rest)), None)
+    return best if best and pays(isa, conv, _window(conv), best) else None
+
+
+@lru_cache(maxsize=16)
+def plans_of(isa: Isa, conv: XnorConv2d, rest: tuple[Op, ...]) -> tuple[WbPlan, ...]:
+    """All ways in which this kernel computes a convolution, the best first."""
     whole_words = conv.groups == 1 or conv.weights.shape[0] // conv.groups % WORD_BITS == 0
-    return wb_plan(isa, conv, _window(conv), _is_packed(conv, rest) and whole_words)
+    return wb_plans(isa, conv, _window(conv), _is_packed(conv, rest) and whole_words)
 
 
 def write_wb_conv(kernel: Kernel, isa: Isa, conv: XnorConv2d, rest: tuple[Op, ...], plan: WbPlan) -> None:

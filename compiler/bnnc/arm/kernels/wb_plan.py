@@ -31,6 +31,11 @@ class WbPlan:
     pairing: Pairing
     tiling: Tiling
 
+    @property
+    def name(self) -> str:
+        """What tells it from the others of a convolution."""
+        return f"wb half={self.pairing.half} vectors={self.tiling.vectors} pixels={self.tiling.pixels}"
+
     def loop(self, isa: Isa, pixels: int, pixel_bytes: int) -> AssemblyLoop:
         """The inner loop of a tile of so many pixels."""
         vectors = self.tiling.vectors
@@ -39,15 +44,21 @@ class WbPlan:
         return Avx512Loop(pixels, vectors, pixel_bytes)
 
 
-def wb_plan(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> WbPlan | None:
-    """The best tile for the window; None where pairs do not pay or the sums are too long."""
-    words, outputs = conv.weights.shape[3], conv.weights.shape[0] // conv.groups
+def wb_plans(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> tuple[WbPlan, ...]:
+    """All tiles for the window, the best first; none where there are no pairs or the sums are too long."""
+    words = conv.weights.shape[3]
     is_avx512 = isa.counts_words and isa.lanes == LANES
     if not (isa.is_neon or is_avx512) or words < 2 or win.taps * words * WORD_BITS > MAX_SUM:
-        return None
-    plans = {_instructions(isa, plan, win, conv.groups): plan for plan in _plans(isa, conv, win, packed)}
-    best = min(plans)
-    return plans[best] if best < _plain_instructions(isa, words, outputs, win) else None
+        return ()
+    # Of equals the larger tile.
+    plans = reversed([*_plans(isa, conv, win, packed)])
+    return tuple(sorted(plans, key=lambda plan: _instructions(isa, plan, win, conv.groups)))
+
+
+def pays(isa: Isa, conv: XnorConv2d, win: Window, plan: WbPlan) -> bool:
+    """Whether pairs take fewer instructions than to count word by word."""
+    words, outputs = conv.weights.shape[3], conv.weights.shape[0] // conv.groups
+    return _instructions(isa, plan, win, conv.groups) < _plain_instructions(isa, words, outputs, win)
 
 
 def _plans(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> Iterator[WbPlan]:
