@@ -1,8 +1,8 @@
 /* The entry program: samples from a .npy file or stream through the model into another. */
 #include "bnnc_model.h"
+#include "bnnc_text.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -34,23 +34,20 @@ static const char usage[] =
 /* Print an error and return false. */
 static bool fail(const char *format, ...) {
     va_list arguments;
-    fprintf(stderr, "%s: error: ", bnnc_model.name);
+    bnnc_print(stderr, "%s: error: ", bnnc_model.name);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    bnnc_print_list(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
     return false;
 }
 
 static bool read_count(const char *option, const char *text, uint64_t *count) {
-    char *end = NULL;
-    errno = 0;
-    const unsigned long long value =
-        text != NULL && *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
-    if (end == NULL || *end != '\0' || errno != 0 || value == 0)
-        return fail("%s needs a positive number, not '%s'", option, text == NULL ? "" : text);
-    *count = value;
-    return true;
+    const char *digit = text == NULL ? "" : text;
+    for (*count = 0; *digit >= '0' && *digit <= '9' && *count <= (UINT64_MAX - 9) / 10; digit++)
+        *count = *count * 10 + (uint64_t)(*digit - '0');
+    if (*digit == '\0' && *count != 0) return true;
+    return fail("%s needs a positive number, not '%s'", option, text == NULL ? "" : text);
 }
 
 static bool read_path(const char *option, const char *text, const char **path) {
@@ -94,7 +91,7 @@ static bool is_float(enum bnnc_type type) {
 
 static void print_shape(const struct bnnc_sample *sample) {
     fputs("(N", stderr);
-    for (size_t i = 0; i < sample->rank; i++) fprintf(stderr, ", %" PRIu64, sample->shape[i]);
+    for (size_t i = 0; i < sample->rank; i++) bnnc_print(stderr, ", %u", sample->shape[i]);
     fputs(") is needed\n", stderr);
 }
 
@@ -110,8 +107,8 @@ static bool check_shape(const char *path, const struct bnnc_npy *npy) {
     bool same = npy->rank == input->rank + 1;
     for (size_t i = 0; same && i < input->rank; i++) same = npy->shape[i + 1] == input->shape[i];
     if (same) return true;
-    fprintf(stderr, "%s: error: %s: shape (", bnnc_model.name, path);
-    for (size_t i = 0; i < npy->rank; i++) fprintf(stderr, "%s%" PRIu64, i == 0 ? "" : ", ", npy->shape[i]);
+    bnnc_print(stderr, "%s: error: %s: shape (", bnnc_model.name, path);
+    for (size_t i = 0; i < npy->rank; i++) bnnc_print(stderr, "%s%u", i == 0 ? "" : ", ", npy->shape[i]);
     fputs(") where ", stderr);
     print_shape(input);
     return false;
@@ -191,26 +188,25 @@ static int take_reals(enum bnnc_type type) {
 }
 
 static bool bad_element(const char *path, uint64_t sample, int element, enum bnnc_type type) {
+    const uint64_t at = (uint64_t)element;
     if (!is_float(type)) {
-        const long long code = integer_at(bnnc_model.input_data, type, (size_t)element);
-        return fail("%s: sample %" PRIu64 ", element %d: %lld is no code; %s", path, sample, element, code,
+        const int64_t code = integer_at(bnnc_model.input_data, type, (size_t)element);
+        return fail("%s: sample %u, element %u: %d is no code; %s", path, sample, at, code,
                     bnnc_model.domain);
     }
     const float x = ((const float *)bnnc_model.input_data)[element];
-    if (isnan(x))
-        return fail("%s: sample %" PRIu64 ", element %d: not a number (NaN)", path, sample, element);
+    if (isnan(x)) return fail("%s: sample %u, element %u: not a number (NaN)", path, sample, at);
     if (bnnc_model.nearest != NULL)
-        return fail("%s: sample %" PRIu64 ", element %d: %.9g is not a value of the declared input domain; "
-                    "the nearest is %.9g",
-                    path, sample, element, x, bnnc_model.nearest(x, (size_t)element));
-    return fail("%s: sample %" PRIu64 ", element %d: %.9g has no code; %s", path, sample, element, x,
-                bnnc_model.domain);
+        return fail("%s: sample %u, element %u: %g is not a value of the declared input domain; "
+                    "the nearest is %g",
+                    path, sample, at, x, bnnc_model.nearest(x, (size_t)element));
+    return fail("%s: sample %u, element %u: %g has no code; %s", path, sample, at, x, bnnc_model.domain);
 }
 
 static bool read_sample(FILE *in, const char *path, enum bnnc_type type, uint64_t sample) {
     const size_t n = elements(&bnnc_model.input);
     if (fread(bnnc_model.input_data, bnnc_type_bytes(type), n, in) != n)
-        return fail("%s: cut off in sample %" PRIu64, path, sample);
+        return fail("%s: cut off in sample %u", path, sample);
     const int bad = is_float(type) ? take_reals(type) : take_codes(type);
     return bad == 0 || bad_element(path, sample, bad - 1, type);
 }
@@ -247,6 +243,12 @@ static bool write_sample(FILE *out, bool raw) {
     return fwrite(data, bnnc_type_bytes(sample->type), n, out) == n;
 }
 
+static void print_time(uint64_t count, const struct timing *timing) {
+    const uint64_t ns = (uint64_t)(timing->seconds * 1e9 / (double)timing->runs + 0.5);
+    bnnc_print(stderr, "%u samples, %u.%u%u%u us a run\n", count, ns / 1000, ns / 100 % 10, ns / 10 % 10,
+               ns % 10);
+}
+
 static bool stream(FILE *in, const struct bnnc_npy *npy, FILE *out, const struct options *options) {
     const uint64_t count = npy->shape[0] < options->limit ? npy->shape[0] : options->limit;
     struct timing timing = {0};
@@ -257,9 +259,7 @@ static bool stream(FILE *in, const struct bnnc_npy *npy, FILE *out, const struct
     }
     if (!written || fflush(out) != 0 || ferror(out))
         return fail("%s: cannot write (%s)", options->output, strerror(errno));
-    if (options->repeat > 1 && timing.runs > 0)
-        fprintf(stderr, "%" PRIu64 " samples, %.3f us a run\n", count,
-                timing.seconds * 1e6 / (double)timing.runs);
+    if (options->repeat > 1 && timing.runs > 0) print_time(count, &timing);
     return true;
 }
 
@@ -301,13 +301,14 @@ static bool process(const struct options *options) {
 
 static bool self_test(void) {
     const int bad = bnnc_model.self_test();
-    if (bad != 0) return fail("self-test: sample %d gives other integers", bad - 1);
-    fprintf(stderr, "%s: self-test passed\n", bnnc_model.name);
+    if (bad != 0) return fail("self-test: sample %u gives other integers", (uint64_t)bad - 1);
+    bnnc_print(stderr, "%s: self-test passed\n", bnnc_model.name);
     return true;
 }
 
 static bool print_usage(void) {
-    if (printf(usage, bnnc_model.name) >= 0 && fflush(stdout) == 0) return true;
+    bnnc_print(stdout, usage, bnnc_model.name);
+    if (fflush(stdout) == 0 && !ferror(stdout)) return true;
     return fail("cannot write (%s)", strerror(errno));
 }
 

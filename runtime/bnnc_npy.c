@@ -1,6 +1,5 @@
 #include "bnnc_npy.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -110,18 +109,26 @@ const char *bnnc_npy_read(FILE *file, struct bnnc_npy *npy) {
     return parse(header, npy);
 }
 
+/* These return where the text ends. */
+static char *append(char *to, const char *text) {
+    while (*text != '\0') *to++ = *text++;
+    return to;
+}
+
+static char *append_number(char *to, uint64_t number) {
+    if (number >= 10) to = append_number(to, number / 10);
+    *to++ = (char)('0' + number % 10);
+    return to;
+}
+
 bool bnnc_npy_write(FILE *file, const struct bnnc_npy *npy) {
-    char shape[BNNC_MAX_RANK * 22 + 1] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < npy->rank; i++)
-        used += (size_t)snprintf(shape + used, sizeof shape - used, "%" PRIu64 ", ", npy->shape[i]);
-    char header[512];
-    const int length =
-        snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
-                 types[npy->type].descr, shape);
+    char header[512], *end = append(header, "{'descr': '");
+    end = append(append(end, types[npy->type].descr), "', 'fortran_order': False, 'shape': (");
+    for (size_t i = 0; i < npy->rank; i++) end = append(append_number(end, npy->shape[i]), ", ");
+    const size_t length = (size_t)(append(end, "), }") - header);
     /* Magic, version and length take 10 bytes; spaces and a newline bring the data to a multiple of 64. */
-    const size_t total = ((size_t)length + 1 + 10 + 63) / 64 * 64 - 10;
-    memset(header + length, ' ', total - (size_t)length);
+    const size_t total = (length + 1 + 10 + 63) / 64 * 64 - 10;
+    memset(header + length, ' ', total - length);
     header[total - 1] = '\n';
     const unsigned char start[] = {
         0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(total & 255), (unsigned char)(total >> 8)};

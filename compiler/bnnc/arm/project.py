@@ -22,7 +22,10 @@ from bnnc.ir.parts import core_input, core_result
 from bnnc.resources import resource, templates
 from bnnc.schedule.memory import ALIGNMENT
 
-RUNTIME = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_main.c", "bnnc_model.h", "bnnc_npy.c", "bnnc_npy.h")
+RUNTIME = (
+    *("bnnc_edge.c", "bnnc_edge.h", "bnnc_main.c", "bnnc_model.h"),
+    *("bnnc_npy.c", "bnnc_npy.h", "bnnc_text.c", "bnnc_text.h"),
+)
 # In programs whose weights are compressed.
 BARE = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_memory.c", "bare/string.h")  # without an operating system
 POOL = ("bnnc_pool.c", "bnnc_pool.h")  # in programs with threads
@@ -101,7 +104,7 @@ def project(graph: Graph, compress: str = "none", is_bare: bool = False, threads
         return Project(name, (*core, "runtime/bnnc_memory.c", *decoder), (f"{name}_image.c",), loads, True)
     pool = ("runtime/bnnc_pool.c",) if threads > 1 else ()
     library = (core[0], f"{name}_edge.c", *core[1:], "runtime/bnnc_edge.c", *decoder, *pool)
-    program = (f"{name}_program.c", "runtime/bnnc_main.c", "runtime/bnnc_npy.c")
+    program = (f"{name}_program.c", "runtime/bnnc_main.c", "runtime/bnnc_npy.c", "runtime/bnnc_text.c")
     return Project(name, library, program, loads, threads=threads)
 
 

@@ -14,14 +14,16 @@ from bnnc.errors import BnncError
 from bnnc.targets import BARE_TRIPLE
 
 # No contraction: a * b + c rounds twice, as in the simulator. Position independent: an object for .a and .so.
-CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-ffp-contract=off", "-fPIC", "-g0", "-I.")
+# What nothing calls is left out of programs, and so are tables for exceptions, which C has none of.
+_SMALL = ("-ffunction-sections", "-fno-asynchronous-unwind-tables")
+CFLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-ffp-contract=off", "-fPIC", "-g0", *_SMALL, "-I.")
 # Without a C library, without float registers, and at a fixed address.
 _BARE_CFLAGS = (
     *(flag for flag in CFLAGS if flag != "-fPIC"),
     *("-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-mfloat-abi=soft", "-Iruntime/bare"),
 )
 _BARE_LDFLAGS = ("-static", "-nostartfiles", "-nolibc", "-Wl,--no-gc-sections")
-LDFLAGS = ("-O2", "-s", "-Wl,--build-id=none", "-Wl,-z,noexecstack")
+LDFLAGS = ("-O2", "-s", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,--gc-sections")
 
 _log = logging.getLogger("bnnc.toolchain")
 
