@@ -41,16 +41,16 @@ def binary_dense(inputs: int, outputs: int) -> Graph:
     return Graph(f"dense_c{inputs}_o{outputs}", Level.PACKED, ToFloat("float", Unpack("result", packed)))
 
 
-def int8_conv(shape: Shape) -> Graph:
-    """An int8 convolution whose accumulators become bits."""
+def int8_conv(shape: Shape, largest: int = 127) -> Graph:
+    """An int8 convolution of weights up to `largest` whose accumulators become bits."""
     rng = np.random.default_rng(SEED)
     source = ChannelsLast("order", _codes(I8_CUTS, I8.lo, I8, (shape.inputs, shape.size, shape.size)))
     taps = (shape.outputs, shape.kernel, shape.kernel, shape.inputs // shape.groups)
-    weights = rng.integers(-127, 128, taps).astype(np.int8)
+    weights = rng.integers(-largest, largest + 1, taps).astype(np.int8)
     strides, pads = (shape.stride, shape.stride), (shape.pad,) * 4
     conv = Conv2d("conv", source, weights, I8, strides, pads, groups=shape.groups)
     packed = Pack("bits", _threshold(rng, conv, 127**2))
-    return Graph(f"i8_{shape.name}", Level.PACKED, ToFloat("float", Unpack("result", packed)))
+    return Graph(f"i8_{shape.name}_{largest}", Level.PACKED, ToFloat("float", Unpack("result", packed)))
 
 
 def int8_dense(weights: NDArray[np.int8]) -> Graph:

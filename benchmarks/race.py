@@ -16,6 +16,7 @@ from shapes import Shape
 from subject import compiled
 
 from bnnc.bench.wallclock import Stopwatch
+from bnnc.ir.graph import Graph
 
 Take = Callable[[int], float]
 ROUNDS, TAKES = 8, 6  # every contender is asked for TAKES times in a row, ROUNDS times
@@ -44,8 +45,8 @@ def race(shape: Shape, has_larq: bool) -> Result:
     """Ours for this machine and for x86-64-v3, onnxruntime, larq-compute-engine."""
     with ExitStack() as stack, one_core():
         contenders: dict[str, Take] = {
-            "bnnc": stack.enter_context(ours(shape, None)),
-            f"bnnc {V3}": stack.enter_context(ours(shape, V3)),
+            "bnnc": stack.enter_context(ours(binary_conv(shape), "conv", None)),
+            f"bnnc {V3}": stack.enter_context(ours(binary_conv(shape), "conv", V3)),
             "onnxruntime float32": ort.float_conv(shape),
             "onnxruntime int8 NHWC": ort.int8_conv(shape, channels_last=True),
             "onnxruntime int8 NCHW": ort.int8_conv(shape, channels_last=False),
@@ -69,10 +70,10 @@ def fastest(contenders: Mapping[str, Take]) -> dict[str, float]:
 
 
 @contextmanager
-def ours(shape: Shape, cpu: str | None) -> Iterator[Take]:
-    """The kernel between packed input and packed thresholded output, inside the compiled network."""
-    program = compiled(binary_conv(shape), "host", cpu)
-    [number] = [i for i, stage in enumerate(program.manifest.details["stages"]) if stage["layer"] == "conv"]
+def ours(graph: Graph, layer: str, cpu: str | None) -> Iterator[Take]:
+    """The kernel that begins with a layer, inside the compiled network."""
+    program = compiled(graph, "host", cpu)
+    [number] = [i for i, stage in enumerate(program.manifest.details["stages"]) if stage["layer"] == layer]
     with tempfile.TemporaryDirectory() as folder:
         watch = Stopwatch(program, Path(folder))
         yield lambda repetitions: float(watch.take(TAKES, repetitions)[:, 1 + number].min())
