@@ -223,7 +223,7 @@ def test_a_rate_that_does_not_fit() -> None:
     share = (least.resources.lut + 500) / PART.resources.lut
     text = refusal(convolutional_network, fps=80_000, budget={"lut": share})
     assert re.fullmatch(
-        r"part xc7z020: 80000 samples a second takes at least [\d,]+ LUTs, and [\d,]+ are allowed; "
+        r"part xc7z020: 80000 samples a second: what comes closest takes [\d,]+ LUTs, and [\d,]+ are allowed; "
         r"give --fps \d+ or less, a larger part, or more with --budget lut=1",
         text,
     )
@@ -231,7 +231,7 @@ def test_a_rate_that_does_not_fit() -> None:
 
 def test_a_network_that_does_not_fit_at_all() -> None:
     text = refusal(convolutional_network, max_fps=True, budget={"lut": 0.05})
-    assert text.startswith("part xc7z020: even the smallest folding takes at least ")
+    assert text.startswith("part xc7z020: no folding fits: what comes closest takes ")
     assert "and 2,660 are allowed; give a larger part, or more with --budget lut=1" in text
 
 

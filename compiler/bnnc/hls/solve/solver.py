@@ -135,7 +135,7 @@ class Solver:
     def _failure(self, target: int | None) -> BnncError:
         """Why nothing fits in so many cycles, or in any number."""
         if target is None:
-            return self._too_large(self._candidates[-1], "even the smallest folding", "a larger part")
+            return self._too_large(self._candidates[-1], "no folding fits", "a larger part")
         slowest = max(self.space.nodes, key=lambda node: min(option.cycles for option in node.options))
         least = min(option.cycles for option in slowest.options)
         if least > target:
@@ -146,7 +146,7 @@ class Solver:
             return BnncError.at(f"layer {slowest.node!r}", what, remedy)
         fastest = self.fastest()
         if fastest is None:
-            return self._too_large(self._candidates[-1], "even the smallest folding", "a larger part")
+            return self._too_large(self._candidates[-1], "no folding fits", "a larger part")
         remedy = f"--fps {math.floor(self.goal.rate(fastest))} or less, a larger part"
         return self._too_large(target, f"{self.goal.fps:g} samples a second", remedy)
 
@@ -160,7 +160,7 @@ class Solver:
         least = amounts(Solution(self.space, target, options).resources + self.reserved)
         kind = int(np.argmax((least - self.goal.allowed) / np.maximum(limits, 1)))
         name, budget = NAMES[KINDS[kind]], int(self.goal.allowed[kind])
-        found = f"{what} takes at least {int(least[kind]):,} {name}, and {budget:,} are allowed"
+        found = f"{what}: what comes closest takes {int(least[kind]):,} {name}, and {budget:,} are allowed"
         option = next((key for key, value in BUDGET_KINDS.items() if value == KINDS[kind]), "")
         more = f", or more with --budget {option}=1" if budget < int(self.goal.have[kind]) else ""
         return BnncError.at(f"part {self.goal.part.name}", found, f"give {remedy}{more}")
