@@ -12,12 +12,12 @@ from tests.hls.projects import convolutional_network, write_project
 
 from bnnc.errors import BnncError
 from bnnc.hls.names import Names
-from bnnc.hls.options import Folding, HlsOptions, folding_text, parse_budget, read_folding
+from bnnc.hls.options import Choice, Folding, HlsOptions, folding_text, parse_budget, read_folding
 from bnnc.hls.solve.fold import fold
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
-    layers = {"conv1": {"pe": 16, "simd": 32, "weights": "bram"}, "pool1": {"lanes": 4}}
+    layers: Choice = {"conv1": {"pe": 16, "simd": 32, "weights": "bram"}, "pool1": {"lanes": 4}}
     file = tmp_path / "folding.json"
     for fifos in ({}, {"from_conv1_mvtu": 64}):
         file.write_text(folding_text(layers, fifos))
