@@ -41,10 +41,11 @@ MAY_IMPORT = {
         "resources",
         "targets",
     },
-    "commands": {"errors", "ir", "sim", "passes", "plan", "report", "executors", "bench"},
+    "tune": {"errors", "ir", "schedule", "arm", "executors", "bench"},
+    "commands": {"errors", "ir", "sim", "passes", "plan", "report", "executors", "bench", "tune"},
 }
 ONLY_IN = {
-    "tvm": {"arm"},
+    "tvm": {"arm", "tune"},
     "jinja2": {"resources", "hls"},
     "elftools": {"arm"},
     "rich": {"commands", "report"},

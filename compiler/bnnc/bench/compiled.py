@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -62,14 +62,24 @@ class Compiled:
     def link(self, template: str, folder: Path, values: dict[str, object]) -> Path:
         """A program out of a template of ours and the library of this one."""
         tools = self._toolchain()
+        flags = (*tools.ldflags, *(["-pthread"] if self.threads > 1 else []))
+        tools.link(folder.resolve(), self._objects(template, folder, values), "bench", *flags)
+        return folder / "bench"
+
+    def link_library(self, template: str, folder: Path, values: dict[str, object]) -> Path:
+        """The same as a shared library, which takes what it needs of C from the process that loads it."""
+        tools = replace(self._toolchain(), libraries=())
+        flags = ("-shared", "-nostdlib", "-Wl,-Bsymbolic")
+        tools.link(folder.resolve(), self._objects(template, folder, values), "bench.so", *flags)
+        return folder / "bench.so"
+
+    def _objects(self, template: str, folder: Path, values: dict[str, object]) -> list[str]:
+        """A compiled template in the folder, and the library."""
         text = templates("arm").get_template(template).render({"name": self.name, **values})
         (folder / "bench.c").write_text(text, encoding="utf-8")
         source = folder.resolve()
-        tools.compile(self.folder.resolve(), str(source / "bench.c"), str(source / "bench.o"))
-        library = str(self.folder.resolve() / f"lib{self.name}.a")
-        flags = (*tools.ldflags, *(["-pthread"] if self.threads > 1 else []))
-        tools.link(source, ["bench.o", library], "bench", *flags)
-        return folder / "bench"
+        self._toolchain().compile(self.folder.resolve(), str(source / "bench.c"), str(source / "bench.o"))
+        return ["bench.o", str(self.folder.resolve() / f"lib{self.name}.a")]
 
     def _toolchain(self) -> Toolchain:
         return toolchain(self.processor)

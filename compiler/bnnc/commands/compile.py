@@ -10,6 +10,7 @@ import click
 
 from bnnc.commands.hls_options import hls_options, taken_options
 from bnnc.commands.options import common, network, open_network, progress, working
+from bnnc.commands.tune_options import parted, tune_options, tuned_target
 
 if TYPE_CHECKING:
     from bnnc.executors.manifest import Manifest
@@ -58,6 +59,7 @@ COMPRESSIONS = ("none", "huffman")
     help="Samples to verify with: x.npy, or x.npz with an array `x`.",
 )
 @hls_options
+@tune_options
 @common
 def command(
     path: Path,
@@ -73,7 +75,7 @@ def command(
     force: bool,
     samples: int | None,
     data: Path | None,
-    **hls: Any,
+    **others: Any,
 ) -> None:
     """Compile a network for a target, and prove what was made.
 
@@ -88,8 +90,10 @@ def command(
 
     if synth:
         check_synthesis(kind, synth)
+    tuning, hls = parted(others)
     target = build_target(kind, cpu, compress, threads, taken_options(**hls))
     opened = open_network(path, domain, calibrate)
+    target = tuned_target(opened, target, **tuning)
     with new_folder(output, force) as folder:
         x = choose_samples(opened, data, samples, DEFAULT_SAMPLES, calibrate)
         with working(f"compiling {path.name} for {kind}"):

@@ -38,8 +38,9 @@ def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | N
         )
     from bnnc.arm import build as arm
 
-    built = asdict(arm.build(graph, target.processor, folder, target.compress, target.threads))
-    return {key: value for key, value in built.items() if value != ()}
+    choices = dict(target.choices)
+    built = asdict(arm.build(graph, target.processor, folder, target.compress, target.threads, choices))
+    return {key: value for key, value in (built | {"choices": choices}).items() if value not in ((), {})}
 
 
 def check_buildable(graph: Graph, target: BuildTarget) -> None:

@@ -37,7 +37,7 @@ class Executor(Protocol):
 @dataclass(frozen=True)
 class BuildTarget:
     """What to build for: `processor` is None for hls, which has `hls`. `compress`: none or huffman; `threads`
-    of a run.
+    of a run. `choices` are names of stages and of the kernels to compute them by, where they were tuned.
     """
 
     kind: str
@@ -45,6 +45,7 @@ class BuildTarget:
     compress: str = "none"
     threads: int = 1
     hls: HlsOptions = HlsOptions()
+    choices: tuple[tuple[str, str], ...] = ()
 
     @property
     def cpu(self) -> str:

@@ -1,0 +1,1 @@
+"""Choices of kernels that are measured, not estimated, and the log that remembers them."""
