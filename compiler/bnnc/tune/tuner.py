@@ -126,5 +126,5 @@ def _entry(place: _Place, cpu: str, meter: Meter, table: Array) -> Entry:
     best = min(range(len(taken)), key=taken.__getitem__)
     if taken[best] >= taken[0] * (1 - meter.margin):
         best = 0
-    measures = (float(f"{taken[i]:.{DIGITS}g}") for i in (best, 0))
-    return Entry(cpu, place.threads, place.key, place.names[best], *measures, meter.unit)
+    measure, model = (float(f"{taken[i]:.{DIGITS}g}") for i in (best, 0))
+    return Entry(cpu, place.threads, place.key, place.names[best], measure, model, meter.unit)
