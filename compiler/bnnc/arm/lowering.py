@@ -62,7 +62,7 @@ def lower(stage: Stage, isa: Isa, parts: int = 1, choice: str = "") -> Built:
     named = {candidate.name: candidate for candidate in found}
     chosen = named[choice] if choice else next(iter(found), None)
     write = chosen.write if chosen else lambda kernel: _write(kernel, isa, stage)
-    return build_kernel(stage.name, stage.inputs, write, parts)
+    return build_kernel(stage.name, stage.inputs, write, parts, keeps_loops=bool(isa.in_order))
 
 
 def _write(kernel: Kernel, isa: Isa, stage: Stage) -> None:

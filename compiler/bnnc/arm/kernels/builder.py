@@ -27,6 +27,12 @@ from bnnc.schedule.stages import storage
 
 Expr = Any  # a TIR expression, or a Python integer where it is known now
 ALIGNMENT = 64
+# Nothing at all, which LLVM must not double.
+_ONCE = """define void @bnnc_once() alwaysinline nounwind {
+  call void asm sideeffect "", ""() noduplicate
+  ret void
+}
+"""
 _VIEW_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
@@ -77,13 +83,18 @@ class Share:
 class Kernel:
     """What a kernel's code may touch; constants and scratch memory grow while it is written.
 
-    `extents` are the ranges of its loops that can be shared, by their axes.
+    `extents` are the ranges of its loops that can be shared, by their axes. For cores that issue in order
+    LLVM unrolls loops until registers run out, unless it `keeps_loops`.
     """
 
     def __init__(
-        self, inputs: Sequence[Op], views: dict[tuple[str, str], Any], share: Share | None = None
+        self,
+        inputs: Sequence[Op],
+        views: dict[tuple[str, str], Any],
+        share: Share | None = None,
+        keeps_loops: bool = False,
     ) -> None:
-        self._inputs, self._views, self._share = inputs, views, share
+        self._inputs, self._views, self._share, self._keeps_loops = inputs, views, share, keeps_loops
         self.extents: dict[str, list[int]] = {}
         self._constants = bytearray()
         self._parts: list[tuple[int, int]] = []
@@ -129,6 +140,15 @@ class Kernel:
             with T.serial(tirx.truncdiv(part * stop, parts), tirx.truncdiv((part + 1) * stop, parts)) as i:
                 yield i
 
+    @contextmanager
+    def repeated(self, stop: Expr) -> Iterator[Expr]:
+        """for (i = 0; i < stop; i++) around enough to fill the registers."""
+        with loop(stop) as i:
+            if self._keeps_loops:
+                with T.attr(tirx.const(0, "int32"), "pragma_import_llvm", _ONCE):
+                    T.evaluate(tirx.call_extern("void", "bnnc_once"))
+            yield i
+
     @property
     def constants(self) -> bytes:
         return bytes(self._constants)
@@ -138,13 +158,19 @@ class Kernel:
         return tuple(self._parts)
 
 
-def build_kernel(name: str, inputs: Sequence[Op], write: Callable[[Kernel], None], parts: int = 1) -> Built:
+def build_kernel(
+    name: str,
+    inputs: Sequence[Op],
+    write: Callable[[Kernel], None],
+    parts: int = 1,
+    keeps_loops: bool = False,
+) -> Built:
     """The function `name`, which reads `inputs` and whose body `write` emits; shared by `parts` threads where
     there is an axis to do it along.
     """
-    built, kernel = _written(name, inputs, write, None)
+    built, kernel = _written(name, inputs, write, None, keeps_loops)
     axis = best_axis(kernel.extents, parts)
-    return _written(name, inputs, write, axis)[0] if axis else built
+    return _written(name, inputs, write, axis, keeps_loops)[0] if axis else built
 
 
 def best_axis(extents: dict[str, list[int]], parts: int) -> str | None:
@@ -159,7 +185,7 @@ def best_axis(extents: dict[str, list[int]], parts: int) -> str | None:
 
 
 def _written(
-    name: str, inputs: Sequence[Op], write: Callable[[Kernel], None], axis: str | None
+    name: str, inputs: Sequence[Op], write: Callable[[Kernel], None], axis: str | None, keeps_loops: bool
 ) -> tuple[Built, Kernel]:
     names = (*map(_input_name, range(len(inputs))), "y", "scratch", "constants")
     with IRBuilder() as builder, T.prim_func(s_tir=True):
@@ -168,7 +194,7 @@ def _written(
         pointers = {p: T.arg(p, T.handle("uint8")) for p in names}
         share = Share(axis, T.arg("part", T.int32()), T.arg("parts", T.int32())) if axis else None
         views = {(p, t): T.decl_buffer((1,), t, data=pointers[p]) for p in names for t in _VIEW_TYPES}
-        kernel = Kernel(inputs, views, share)
+        kernel = Kernel(inputs, views, share, keeps_loops)
         write(kernel)
     built = Built(builder.get(), kernel.constants, kernel.scratch_bytes, kernel.parts, axis is not None)
     return built, kernel

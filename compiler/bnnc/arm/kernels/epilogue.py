@@ -61,7 +61,7 @@ class Epilogue:
 
     def emit(self, strip: View, pixels: int, pixel: Expr, channel: Expr) -> None:
         """Store a strip (pixels, width) whose first element is (pixel, channel) of the result."""
-        with loop(pixels) as p:
+        with self._kernel.repeated(pixels) as p:
             row = strip.at(p * self._width)
             self.emit_row(row, row, Spot(pixel + p, channel))
 
