@@ -78,7 +78,7 @@ def test_what_is_refused(options: tuple[str, ...], said: str, bnnc: Bnnc, model:
     "option",
     [
         *(("--part", "pynq-z2"), ("--clock", "100"), ("--folding", "minimal")),
-        *(("--fps", "1"), ("--max-fps",), ("--budget", "lut=1")),
+        *(("--fps", "1"), ("--max-fps",), ("--budget", "lut=1"), ("--control", "none")),
     ],
 )
 def test_other_targets_have_no_folding(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bnnc.commands.hls_options import hls_options, taken_options
+from bnnc.commands.hls_options import control_option, hls_options, taken_options
 from bnnc.commands.options import common, network, open_network, progress, working
 from bnnc.commands.tune_options import parted, tune_options, tuned_target
 
@@ -59,6 +59,7 @@ COMPRESSIONS = ("none", "huffman")
     help="Samples to verify with: x.npy, or x.npz with an array `x`.",
 )
 @hls_options
+@control_option
 @tune_options
 @common
 def command(

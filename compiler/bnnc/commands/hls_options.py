@@ -49,6 +49,12 @@ def hls_options(command: Command) -> Command:
     return command
 
 
+def control_option(command: Command) -> Command:
+    """`--control`, which is nothing to a folding."""
+    text = "How the block is started (hls): by a register, axilite, or by nothing but its input, none."
+    return click.option("--control", type=click.Choice(("axilite", "none")), help=text)(command)
+
+
 def taken_options(
     part: str | None,
     clock: float | None,
@@ -56,9 +62,10 @@ def taken_options(
     fps: float | None,
     max_fps: bool,
     budget: str | None,
+    control: str | None = None,
 ) -> HlsOptions | None:
     """None where no option of target hls was given."""
-    if (part, clock, folding, fps, budget) == (None,) * 5 and not max_fps:
+    if (part, clock, folding, fps, budget, control) == (None,) * 6 and not max_fps:
         return None
     from bnnc.hls.model.parts import board_of
     from bnnc.hls.options import (
@@ -86,4 +93,5 @@ def taken_options(
         fps=fps,
         max_fps=max_fps,
         budget=parse_budget(budget) if budget else {},
+        control=control or "axilite",
     )
