@@ -40,9 +40,12 @@ def _counters() -> Iterator[Core]:
         half, plain = lanes // 2, f"ones_{lanes}"
         xnor, pairs = [f"wire {_bus(lanes)} p = x ^ w;"], _pair_wires("p", lanes)
         what = f"ones of {lanes} products"
-        yield Core(plain, what, _counter(plain, lanes, xnor, _tree("p", lanes)), logic.dot(lanes, 1, 1))
+        in_pairs = logic.ones(lanes, in_pairs=True)
+        yield Core(plain, what, _counter(plain, lanes, xnor, _tree("p", lanes)), in_pairs)
+        name, text = f"full_adders_{lanes}", "by full adders"
+        adders = _counter(name, lanes, xnor, _adders("p", lanes))
+        yield Core(name, f"{what}, {text}", adders, logic.ones(lanes), beside=plain)
         for name, how, wires, counted in (
-            (f"full_adders_{lanes}", "by full adders", xnor, _adders("p", lanes)),
             (f"pairs_{lanes}", "by the formula for pairs", pairs, _tree("p", half)),
             (f"pairs_full_adders_{lanes}", "by both", pairs, _adders("p", half)),
         ):
@@ -82,7 +85,7 @@ def _element(name: str, lanes: int, bits: int, steps: int) -> str:
         f"output reg {_bus(bits)} sum, output {_bus(4)} y",
     ]
     reached = (f"($signed(next) >= $signed(t[{(i + 1) * bits - 1}:{i * bits}]))" for i in range(steps))
-    lines, ones = _tree("p", lanes)
+    lines, ones = _adders("p", lanes)
     return _module(
         name,
         ", ".join(ports),

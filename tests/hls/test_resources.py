@@ -129,7 +129,8 @@ def test_a_vector_is_kept_only_if_it_is_used_again() -> None:
 
 def test_ones_are_counted_in_pairs() -> None:
     """16 pairs of products, then 8 + 4 + 2 + 1 adders of 2, 3, 4 and 5 bits."""
-    assert logic.dot(32, 1, 1) == 16 + 8 * 2 + 4 * 3 + 2 * 4 + 5
+    assert logic.dot(32, 1, 1, in_pairs=True) == 16 + 8 * 2 + 4 * 3 + 2 * 4 + 5
+    assert logic.dot(32, 1, 1) == pytest.approx(1.36 * 32)
 
 
 def test_a_sign_with_two_bits_is_one_table_a_bit_of_a_pair() -> None:

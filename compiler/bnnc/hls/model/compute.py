@@ -43,9 +43,11 @@ def mvtu_cost(
     return unit_cost(elements + around + function_circuit(f, pe, folds))
 
 
-def elements_circuit(pe: int, simd: int, x_bits: int, w_bits: int, sum_bits: int) -> Circuit:
-    """Products and accumulators of `pe` processing elements."""
-    one = logic.dot(simd, x_bits, w_bits) + logic.accumulator(sum_bits, simd)
+def elements_circuit(
+    pe: int, simd: int, x_bits: int, w_bits: int, sum_bits: int, in_pairs: bool = False
+) -> Circuit:
+    """Products and accumulators of `pe` processing elements. in_pairs: as `logic.dot` has it."""
+    one = logic.dot(simd, x_bits, w_bits, in_pairs) + logic.accumulator(sum_bits, simd)
     registers = simd * (x_bits + w_bits) / 2 + 3 * sum_bits
     return Circuit(pe * one, pe * registers, dsp=pe * simd * logic.dsps(x_bits, w_bits))
 

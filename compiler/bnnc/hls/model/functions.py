@@ -79,7 +79,7 @@ def function_circuit(f: Function, lanes: int, folds: int) -> Circuit:
 def _compare(f: Function, lanes: int, folds: int) -> Circuit:
     """Cuts that do not change are part of the comparison: a table for five bits instead of two."""
     one = logic.comparator(f.x_bits) if folds > 1 else (f.x_bits + 4) / 5
-    lut = lanes * (f.steps * one + (logic.dot(f.steps, 1, 1) if f.steps > 1 else 0))
+    lut = lanes * (f.steps * one + (logic.ones(f.steps, in_pairs=True) if f.steps > 1 else 0))
     return Circuit(lut, 0, rom_cost(folds, f.x_bits, copies=lanes * f.steps))
 
 

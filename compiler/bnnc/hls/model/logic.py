@@ -9,6 +9,7 @@ An FPGA has some 240 tables for each slice, which multiply 15 by 15 bits.
 """
 DSP_A, DSP_B = 25, 18
 SIGN = 1.5
+FULL_ADDERS = 1.36
 
 
 def adder_tree(n: int, bits: int) -> float:
@@ -20,16 +21,29 @@ def adder_tree(n: int, bits: int) -> float:
     return tables
 
 
-def dot(lanes: int, x_bits: int, w_bits: int) -> float:
-    """Tables of a sum of products that are added in pairs, as HLS tools do.
+def ones(lanes: int, in_pairs: bool = False) -> float:
+    """Tables that count the ones among products of one bit by one bit: XNOR or AND.
 
-    A pair of products of up to three bits has six inputs: tables make its sum at once, two bits of it where
-    they share up to five inputs. Products of two bits are XNOR or AND, so that this counts ones.
+    By full adders, which templates/hls/dot.h.j2 writes out (from counts of a synthesizer, as
+    docs/hls_resources.md has them), or added `in_pairs`, as HLS tools do: the sum of a pair of products is
+    that of tables of four inputs.
+    """
+    if not in_pairs:
+        return FULL_ADDERS * lanes
+    pairs, single = divmod(lanes, 2)
+    return pairs + single / 2 + adder_tree(pairs + single, 2)
+
+
+def dot(lanes: int, x_bits: int, w_bits: int, in_pairs: bool = False) -> float:
+    """Tables of a sum of products. in_pairs: ones are added as all others are, as HLS tools add numbers.
+
+    A pair of products of three bits has six inputs: tables make its sum at once, two bits of it where they
+    share up to five inputs.
     """
     inputs = x_bits + w_bits
-    pairs, single = divmod(lanes, 2)
     if inputs == 2:
-        return pairs + single / 2 + adder_tree(pairs + single, 2)
+        return ones(lanes, in_pairs)
+    pairs, single = divmod(lanes, 2)
     if inputs == 3:
         return 4 * pairs + 1.5 * single + adder_tree(pairs + single, 4)
     bits = inputs if w_bits > 1 and x_bits > 1 else max(x_bits, w_bits) + 1
