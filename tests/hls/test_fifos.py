@@ -1,23 +1,24 @@
-"""FIFOs are deep enough: no unit waits for ever, whatever iterations a tool's pipelines keep."""
+"""FIFOs are deep enough and no deeper: no cycle is lost, and no unit waits for ever."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from tests.dags import EVERYTHING, random_dag
+from tests.hls.bounded import ends
 from tests.hls.branches import BRANCHES, residual_network, shuffled_network, tall_residual
-from tests.hls.projects import every_engine, random_folding
-from tests.hls.test_window import random_window
-from tests.hls.tokens import blocked, constants_of, iterations, pace, window_iterations
+from tests.hls.projects import every_engine, random_folding, write_project
+from tests.hls.tokens import blocked
 
-from bnnc.hls.fifos import PIPELINE
-from bnnc.hls.lanes import BIPOLAR
+from bnnc.errors import BnncError
 from bnnc.hls.lower import Accelerator, lower
+from bnnc.hls.model.simulate import simulate
+from bnnc.hls.model.sizing import LATENCIES, LEAST, PIPELINE, fifos, shown, slowest
 from bnnc.hls.names import Names
-from bnnc.hls.window import window_struct
 from bnnc.ir.graph import Graph
 from bnnc.passes.pack import PackBits
 
@@ -26,6 +27,26 @@ SMALL = replace(EVERYTHING, max_channels=33)
 
 def depths(acc: Accelerator) -> dict[str, int]:
     return {fifo.name: fifo.depth for fifo in acc.fifos}
+
+
+def assert_sized(acc: Accelerator) -> None:
+    """Samples follow each other at the rate of the slowest unit, and a word less anywhere costs cycles."""
+    for latency in LATENCIES:
+        run = simulate(acc.stages, depths(acc), latency=latency)
+        assert run.ii_cycles == slowest(acc.stages) and not run.deadlock
+    assert "nothing" not in shown(acc.stages, depths(acc)).values()
+
+
+@pytest.mark.parametrize("make", [*BRANCHES, tall_residual, every_engine])
+def test_depths_are_the_least_that_cost_no_cycle(make: Callable[[], Graph]) -> None:
+    graph = make()
+    assert_sized(lower(graph, Names(), random_folding(graph, 1)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_depths_of_random_branches_are_the_least(seed: int) -> None:
+    graph = PackBits().run(random_dag(seed, allowed=SMALL))
+    assert_sized(lower(graph, Names(), random_folding(graph, seed)))
 
 
 @pytest.mark.parametrize("pipeline", [0, 1, PIPELINE])
@@ -46,39 +67,53 @@ def test_nobody_waits_for_ever_in_random_branches(seed: int) -> None:
 @pytest.mark.parametrize("make", [residual_network, shuffled_network, tall_residual])
 def test_shallow_fifos_block(make: Callable[[], Graph]) -> None:
     acc = lower(make(), Names())
-    assert blocked(acc, dict.fromkeys(depths(acc), 2))
+    shallow = dict.fromkeys(depths(acc), LEAST)
+    circle = simulate(acc.stages, shallow).deadlock
+    assert blocked(acc, shallow) and {wait.unit for wait in circle} <= set(blocked(acc, shallow))
 
 
-def test_a_branch_waits_for_what_the_other_holds_back_and_no_longer() -> None:
-    """Two windows of 3 x 3 hold back three rows each at most; least is what does not block."""
+@pytest.mark.usefixtures("cpp")
+def test_the_emitted_units_do_not_wait_for_ever(tmp_path: Path) -> None:
+    write_project(residual_network(), tmp_path / "net")
+    words = lower(residual_network(), Names()).input.words
+    assert ends(tmp_path / "net", words)
+    source = tmp_path / "net" / "src" / "net.cpp"
+    source.write_text(re.sub(r"(BNNC_FIFO\(copy_\w+), \d+\)", r"\1, 2)", source.read_text()))
+    assert not ends(tmp_path / "net", words)
+
+
+def test_a_branch_holds_what_the_other_one_waits_for() -> None:
+    """Two windows of 3 x 3 hold back about two rows each."""
     one_tap = {"conv1": {"pe": 1, "simd": 2}, "conv2": {"pe": 1, "simd": 4}}
     one_lane = dict.fromkeys(("values", "sign", "add"), {"lanes": 1})
     acc = lower(tall_residual(), Names(), one_tap | one_lane)
-    found, row = depths(acc), 24 * 2
-    depth = found["copy_from_values_fork"]
-    assert 5 * row < depth < 6 * row + 13 * PIPELINE
-    assert blocked(acc, found | {"copy_from_values_fork": 5 * row})
+    row = 24 * 2
+    assert 4 * row < depths(acc)["copy_from_values_fork"] < 6 * row + 13 * PIPELINE
 
 
-def test_a_chain_needs_no_room_for_branches() -> None:
-    acc = lower(every_engine(), Names())
-    assert [fifo.depth for fifo in acc.fifos] == [stage.unit.fifo for stage in acc.stages[1:]]
+def test_given_depths_are_taken() -> None:
+    stages = lower(residual_network(), Names()).stages
+    found = {fifo.name: fifo.depth for fifo in fifos(stages, {"from_stem_mvtu": 77})}
+    assert found.pop("from_stem_mvtu") == 77
+    assert found.items() <= {fifo.name: fifo.depth for fifo in fifos(stages)}.items()
 
 
-@pytest.mark.parametrize("make", [*BRANCHES, tall_residual, every_engine])
-def test_no_unit_holds_back_more_than_it_says(make: Callable[[], Graph]) -> None:
-    graph = make()
-    for stage in lower(graph, Names(), random_folding(graph, 2)).stages:
-        said, n_reads = stage.unit.pace, tuple(stream.words for stream in stage.reads)
-        seen = pace(iterations(stage.unit), n_reads, stage.unit.words, said.hold)
-        assert seen.hold <= said.hold and seen.wait <= said.wait, stage.unit.name
+def test_given_depths_may_cost_cycles() -> None:
+    stages = lower(residual_network(), Names()).stages
+    deep = max(fifos(stages), key=lambda fifo: fifo.depth)
+    found = {fifo.name: fifo.depth for fifo in fifos(stages, {deep.name: deep.depth - 1})}
+    assert simulate(stages, found, latency=PIPELINE).ii_cycles > slowest(stages)
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_a_window_holds_back_what_it_says(seed: int) -> None:
-    window = random_window(seed)
-    said, n_reads = window.rows.pace, window.shape[0] * window.in_steps
-    text = window_struct("w", window, 1, BIPOLAR, None)
-    seen = pace(window_iterations(constants_of(text)), (n_reads,), window.out_words, said.hold)
-    assert seen.hold == said.hold
-    assert said.wait - Fraction(2, min(n_reads, window.out_words)) <= seen.wait <= said.wait
+def test_given_depths_that_block_are_refused_with_the_loop() -> None:
+    stages = lower(tall_residual(), Names()).stages
+    with pytest.raises(BnncError) as refused:
+        fifos(stages, {"copy_from_values_fork": 20})
+    said = str(refused.value)
+    assert "values_fork waits for room in copy_from_values_fork, and so for add" in said
+    assert "give more words to copy_from_values_fork, or leave their depths out" in said
+
+
+def test_fifos_that_are_not_there() -> None:
+    with pytest.raises(BnncError, match="FIFO 'from_nobody': there is none; there are copy_from"):
+        fifos(lower(residual_network(), Names()).stages, {"from_nobody": 3})

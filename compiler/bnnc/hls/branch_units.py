@@ -11,7 +11,6 @@ from bnnc.hls.layers import AddLayer, ConcatLayer
 from bnnc.hls.model.functions import function_of
 from bnnc.hls.model.moving import add_cost, concat_cost, gather_cost
 from bnnc.hls.model.trace import READ, READ_SECOND, WRITE, Trace, steps
-from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, rom
 from bnnc.hls.units import Unit
 from bnnc.ir.op import Array
@@ -41,7 +40,6 @@ def add_unit(layer: AddLayer, a: Wire, b: Wire, name: str) -> Unit:
         in_bits=(a.bits, b.bits),
         words=a.words,
         cycles=a.words,
-        pace=Pace.blocks(a.words),
         trace=Trace(steps(READ | READ_SECOND | WRITE), a.words, latency=4),
         resources=add_cost(
             lanes=a.lanes,
@@ -82,7 +80,6 @@ def concat_unit(layer: ConcatLayer, a: Wire, b: Wire, name: str) -> Unit:
         in_bits=(a.bits, b.bits),
         words=y.words,
         cycles=y.words,
-        pace=Pace.blocks(pixels, spread=2),
         trace=concat_trace(pixels, channels[0] // a.lanes, channels[1] // a.lanes),
         resources=concat_cost(lanes=a.lanes, words=sum(channels) // a.lanes, y_bits=y.lane.bits),
         parameters=struct(f"{name}_shape", "\n".join(fields)),
@@ -116,7 +113,6 @@ def gather_unit(op: GatherChannels, x: Wire, name: str) -> Unit:
         in_bits=(x.bits,),
         words=wire.words,
         cycles=(pixels + 1) * length,
-        pace=Pace.blocks(pixels, spread=2),
         trace=gather_trace(pixels, in_words, len(places)),
         resources=gather_cost(bits=x.bits, in_words=in_words, out_words=len(places)),
         parameters=struct(f"{name}_shape", "\n".join(fields), place.function),

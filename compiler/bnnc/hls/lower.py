@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bnnc.errors import Finding, raise_all
 from bnnc.hls.activations import Activation
 from bnnc.hls.branch_units import add_unit, concat_unit, gather_unit
 from bnnc.hls.choices import open_layers
 from bnnc.hls.core import buildable_core
-from bnnc.hls.fifos import Fifo, fifos
 from bnnc.hls.folding import Fold, Foldable
 from bnnc.hls.lanes import Wire
 from bnnc.hls.layers import (
@@ -31,11 +29,13 @@ from bnnc.hls.matrix_window import matrix_window
 from bnnc.hls.model.calibration import SHELL
 from bnnc.hls.model.memory import fifo_cost
 from bnnc.hls.model.resources import Resources, total
+from bnnc.hls.model.sizing import Fifo, fifos
 from bnnc.hls.mvtu import matrix_unit
 from bnnc.hls.names import Names
 from bnnc.hls.network import Branch, Network, Stage
+from bnnc.hls.options import Choice
 from bnnc.hls.plan import plan_layers
-from bnnc.hls.settings import Choice, Settings, chosen_settings, default_settings
+from bnnc.hls.settings import Settings, chosen_settings, default_settings
 from bnnc.hls.small_units import map_unit, pool_unit, pool_window, top_k_unit, transpose_unit
 from bnnc.hls.sparse import sparse_unit
 from bnnc.hls.storage import Storage
@@ -87,15 +87,7 @@ def assemble(
 ) -> Accelerator:
     """The accelerator of a plan, with FIFOs of other depths than computed where `depths` names them."""
     stages = _stages(plan, Network(names), settings)
-    sized = with_depths(fifos(stages), depths or {})
-    return Accelerator(stages, sized, stages[0].reads[0].wire, plan.layers, settings)
-
-
-def with_depths(sized: Sequence[Fifo], depths: Mapping[str, int]) -> tuple[Fifo, ...]:
-    known = sorted(fifo.name for fifo in sized)
-    remedy = f"there are {', '.join(known)}"
-    raise_all([Finding(f"FIFO {name!r}", "there is none", remedy) for name in depths if name not in known])
-    return tuple(replace(fifo, depth=depths.get(fifo.name, fifo.depth)) for fifo in sized)
+    return Accelerator(stages, fifos(stages, depths), stages[0].reads[0].wire, plan.layers, settings)
 
 
 def foldables(graph: Graph) -> list[Foldable]:

@@ -15,7 +15,6 @@ from bnnc.hls.model.compute import mvtu_cost
 from bnnc.hls.model.functions import function_of
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
-from bnnc.hls.pace import Pace
 from bnnc.hls.storage import BEAT_BITS, Storage, Weights, default_storage, stored_weights
 from bnnc.hls.units import Unit
 from bnnc.ir.op import Array
@@ -56,12 +55,10 @@ def matrix_unit(
         in_bits=(m.in_bits(fold.simd),),
         words=wire.words,
         cycles=m.vectors * depth,
-        pace=Pace.blocks(m.vectors * m.groups // _at_once(m, fold)),
         trace=mvtu_trace(m.vectors, folds_of(m, fold), words, m.groups // _at_once(m, fold)),
         resources=mvtu_resources(m, act, fold, storage),
         parameters=f"{_struct(m, fold, f'{name}_matrix', weights.function)}\n{out.struct}",
         rom=weights.arrays + out.arrays,
-        fifo=2 if m.needs_window else max(2, words),
         head=weights.head,
         memory=weights.memory,
     )

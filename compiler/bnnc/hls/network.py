@@ -12,7 +12,6 @@ from bnnc.hls.lanes import MAX_WORD_BITS, Wire
 from bnnc.hls.model.moving import fork_cost, width_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps, write_at
 from bnnc.hls.names import Names
-from bnnc.hls.pace import Pace
 from bnnc.hls.units import Unit
 
 
@@ -117,7 +116,6 @@ class Branch:
             in_bits=(old.bits,),
             words=new.words,
             cycles=narrow.words,
-            pace=Pace.blocks(shape[2]),
             trace=width_trace(kind, *shape[1:]),
             resources=width_cost(narrow_bits=narrow.bits, ratio=ratio),
         )
@@ -159,7 +157,6 @@ def fork_unit(wire: Wire, name: str) -> Unit:
         in_bits=(wire.bits,),
         words=wire.words,
         cycles=wire.words,
-        pace=Pace.blocks(wire.words),
         trace=Trace(steps(READ | WRITE), wire.words, latency=2),
         resources=fork_cost(bits=wire.bits),
         copies=2,

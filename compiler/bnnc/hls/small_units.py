@@ -12,7 +12,6 @@ from bnnc.hls.lanes import MAX_WORD_BITS, Wire, divisors, lane_for, signed_bits
 from bnnc.hls.model.functions import function_of
 from bnnc.hls.model.moving import columns_cost, map_cost, pool_cost, top_k_cost, transpose_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
-from bnnc.hls.pace import Pace
 from bnnc.hls.units import Unit
 from bnnc.hls.window import Window, needs_window
 from bnnc.ir.elem import I32
@@ -77,7 +76,6 @@ def pool_unit(op: Pool, x: Wire, name: str, in_bits: int) -> Unit:
         in_bits=(in_bits,),
         words=y.words,
         cycles=height * width * taps * words,
-        pace=Pace.blocks(height * width),
         trace=pool_trace(height * width, taps, words),
         resources=pool_cost(
             lanes=x.lanes,
@@ -115,7 +113,6 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
         in_bits=(wire.bits,),
         words=wire.words,
         cycles=wire.words,
-        pace=Pace.blocks(wire.words),
         trace=Trace(steps(READ | WRITE), wire.words, latency=4),
         resources=map_cost(
             lanes=wire.lanes, folds=channels // wire.lanes, function=function_of(act, wire.lo, wire.hi)
@@ -141,7 +138,6 @@ def transpose_unit(wire: Wire, name: str, rows: int, columns: int) -> Unit:
         in_bits=(wire.bits,),
         words=wire.words,
         cycles=2 * wire.size,
-        pace=Pace.blocks(1),
         trace=first_all(wire.words, wire.words),
         resources=transpose_cost(bits=wire.bits, size=wire.size),
     )
@@ -158,7 +154,6 @@ def _columns_unit(x: Wire, name: str, rows: int, columns: int) -> Unit:
         in_bits=(x.bits,),
         words=wire.words,
         cycles=x.words + wire.words,
-        pace=Pace.blocks(1),
         trace=first_all(x.words, wire.words),
         resources=columns_cost(bits=x.lane.bits, lanes=x.lanes, rows=rows, columns=columns),
     )
@@ -184,7 +179,6 @@ def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:
         in_bits=(wire.bits,),
         words=op.k,
         cycles=wire.size + op.k,
-        pace=Pace.blocks(1),
         trace=first_all(wire.words, op.k),
         resources=top_k_cost(k=op.k, x_bits=wire.lane.bits, size=wire.size),
     )

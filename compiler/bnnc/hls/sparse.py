@@ -16,7 +16,6 @@ from bnnc.hls.model.compute import sparse_cost
 from bnnc.hls.model.functions import function_of
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import READ, Trace, steps, write_at
-from bnnc.hls.pace import Pace
 from bnnc.hls.roms import Reader, rom
 from bnnc.hls.sparse_rows import Deal, Entries, deal_of, entries_of
 from bnnc.hls.storage import Storage, default_storage, stored_weights
@@ -129,12 +128,10 @@ def sparse_unit(
         in_bits=(x.bits,),
         words=wire.words,
         cycles=x.words + deal.steps,
-        pace=Pace.blocks(1),
         trace=sparse_trace(x.words, deal.ends),
         resources=sparse_resources(s, act, fold, storage),
         parameters=f"{matrix}\n{out.struct}",
         rom=entries.arrays + "".join(r.arrays for r in roms) + out.arrays,
-        fifo=max(2, x.words),
         head=entries.head,
         memory=entries.memory,
     )

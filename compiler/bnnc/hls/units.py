@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from bnnc.hls.lanes import Wire
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import Trace
-from bnnc.hls.pace import Pace
 from bnnc.ir.op import Array
 
 INPUT_PORTS = {1: ("in",), 2: ("a", "b")}
@@ -22,8 +21,7 @@ class Unit:
     bits more that say which parts of them lie in the padding; `words` of them a sample into each of `copies`
     streams. `rom` holds the arrays that belong to `parameters`; with any, both go into a header of the
     unit's name. `head` are lines of C++ in front of the call. With `memory`, uint64, the unit has a port
-    `weights` more, in front of the streams, which points to these words. `fifo` is how many words wait in
-    front of it while it reads nothing, so that the unit before goes on.
+    `weights` more, in front of the streams, which points to these words.
     """
 
     name: str
@@ -34,11 +32,9 @@ class Unit:
     in_bits: tuple[int, ...]
     words: int
     cycles: int
-    pace: Pace
     trace: Trace
     parameters: str = ""
     rom: str = ""
-    fifo: int = 2
     marks: int = 0
     copies: int = 1
     head: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from bnnc.hls.cpp import amount, function, struct
 from bnnc.hls.lanes import Wire
 from bnnc.hls.model.moving import wide_window_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace
-from bnnc.hls.pace import Pace
 from bnnc.hls.units import Unit
 from bnnc.hls.window import edge_members
 from bnnc.ir.geometry import Pads, Pair
@@ -76,7 +74,6 @@ def wide_window_unit(w: WideWindow, x: Wire, name: str, outside: int | None) -> 
     """
     (height, width), (kernel_height, kernel_width) = w.shape, w.kernel
     wire = Wire(x.lane, w.taps * x.lanes, w.out_words * w.taps * x.lanes, x.lo, x.hi)
-    trace = w.trace
     return Unit(
         name=name,
         comment=f"{kernel_height} x {kernel_width} windows of {height} x {width} x {x.lanes}, "
@@ -87,8 +84,7 @@ def wide_window_unit(w: WideWindow, x: Wire, name: str, outside: int | None) -> 
         in_bits=(x.bits,),
         words=w.out_words,
         cycles=w.steps,
-        pace=_pace(trace),
-        trace=trace,
+        trace=w.trace,
         resources=wide_window_cost(
             lines=max(1, kernel_height - 1),
             columns=w.area[1],
@@ -120,14 +116,3 @@ def _struct(w: WideWindow, x: Wire, name: str, outside: int | None) -> str:
         put.append(f"word[{w.taps * x.bits} + place] = (bool)tap[{x.bits}];")
     member = function("void put(out_t &word, int place, tap_t tap)", *put)
     return struct(f"{name}_geometry", "\n".join(fields), *edge_members("tap_t", x.bits, outside), member)
-
-
-def _pace(trace: Trace) -> Pace:
-    """Counted: what has come before a word leaves, and what leaves before a word comes."""
-    flags = trace.whole
-    reads, writes = np.cumsum(flags & READ > 0), np.cumsum(flags & WRITE > 0)
-    n_reads, n_writes = int(reads[-1]), int(writes[-1])
-    lead = reads * n_writes - writes * n_reads
-    hold = int(lead[flags & WRITE > 0].max()) + n_reads
-    late = hold - int(lead[(flags & READ > 0) & (writes > 0)].min(initial=hold))
-    return Pace(Fraction(hold, n_reads * n_writes), Fraction(late + n_writes, n_reads * n_writes))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 
 from bnnc.hls.cpp import amount, function, struct
 from bnnc.hls.lanes import Lane, Wire
 from bnnc.hls.model.moving import window_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
-from bnnc.hls.pace import Pace
 from bnnc.hls.units import Unit
 from bnnc.ir.geometry import Pads, Pair
 
@@ -70,7 +67,7 @@ class Window:
             complete = arrived[bottom] if bottom >= 0 else 0
             left.append(max(left[-1] if left else 0, complete) + self.out_steps)
         arrive_up_to(self.shape[0] - 1)
-        return Rows(self.in_steps, self.out_steps, tuple(arrived), tuple(left))
+        return Rows(tuple(arrived), tuple(left))
 
     @property
     def trace(self) -> Trace:
@@ -104,39 +101,8 @@ class Rows:
     The words of a row come, or go, one a step and without a pause.
     """
 
-    in_steps: int
-    out_steps: int
     arrived: tuple[int, ...]
     left: tuple[int, ...]
-
-    @property
-    def pace(self) -> Pace:
-        """From the lead: the part of the map that has come minus the part of the windows that has gone.
-
-        Between two steps at which a row begins or ends it changes evenly, so that these are its extremes.
-        When the first word leaves on, a step that reads may write first: the 1 / words of all windows.
-        """
-        started, ends = self.left[0] - self.out_steps, (*self.arrived, *self.left)
-        turns = {
-            *ends,
-            *(end - self.in_steps for end in self.arrived),
-            *(end - self.out_steps for end in self.left),
-        }
-        leads = {step: self._lead(step) for step in turns}
-        reading = [leads[step] for step in turns if started <= step <= self.arrived[-1]]
-        hold = max(lead for step, lead in leads.items() if step <= self.left[-1])
-        written_first = Fraction(1, len(self.left) * self.out_steps)
-        return Pace(hold, max(Fraction(0), hold - min(reading, default=hold) + written_first))
-
-    def _lead(self, step: int) -> Fraction:
-        return _share(self.arrived, self.in_steps, step) - _share(self.left, self.out_steps, step)
-
-
-def _share(ends: tuple[int, ...], length: int, step: int) -> Fraction:
-    """The part of all rows that is through after so many steps."""
-    row = bisect_left(ends, step)
-    within = 0 if row == len(ends) else max(0, step - ends[row] + length)
-    return Fraction(row * length + within, len(ends) * length)
 
 
 def window_unit(window: Window, x: Wire, name: str, outside: int | None) -> Unit:
@@ -152,13 +118,11 @@ def window_unit(window: Window, x: Wire, name: str, outside: int | None) -> Unit
         in_bits=(x.bits,),
         words=window.out_words,
         cycles=window.steps,
-        pace=window.rows.pace,
         trace=window.trace,
         resources=window_cost(
             lines=window.lines, words_per_row=window.in_steps, bits=x.bits, extra_bits=int(outside is None)
         ),
         parameters=window_struct(name, window, x.lanes, x.lane, outside),
-        fifo=max(2, window.shape[1] * window.words),
         marks=int(outside is None),
     )
 
