@@ -12,9 +12,11 @@ from bnnc.arm.kernels.integer_conv import integer_tilings, write_integer_conv
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.lookup_dense import lookup_plan, write_lookup_dense
 from bnnc.arm.kernels.product_conv import write_product_conv
-from bnnc.arm.kernels.product_plan import product_plans
+from bnnc.arm.kernels.product_plan import instructions, product_plans
 from bnnc.arm.kernels.sparse_dense import write_sparse_dense
 from bnnc.arm.kernels.wb_conv import plan_of, plans_of, write_wb_conv
+from bnnc.arm.kernels.winograd_conv import write_winograd_conv
+from bnnc.arm.kernels.winograd_plan import winograd_plan
 from bnnc.arm.sparse import as_computed, by_lookup, densely
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.packed_ops import BitConv2d, PackedConv, XnorConv2d
@@ -73,15 +75,20 @@ def _by_words(stage: Stage, isa: Isa, conv: PackedConv) -> list[Candidate]:
 def _dense(stage: Stage, isa: Isa, conv: Conv2d) -> list[Candidate]:
     """Products of bytes in assembly, then those of any integers."""
     rest, packed = stage.ops[1:], isinstance(stage.result.type, Packed)
+    plans, winograd = product_plans(isa, conv, packed), winograd_plan(isa, conv, packed)
     products = [
-        Candidate(plan.name, partial(write_product_conv, conv=conv, rest=rest, plan=plan))
-        for plan in product_plans(isa, conv, packed)
+        Candidate(plan.name, partial(write_product_conv, conv=conv, rest=rest, plan=plan)) for plan in plans
     ]
     integers = [
         Candidate(f"integers {tiles.name}", partial(write_integer_conv, conv=conv, rest=rest, tiles=tiles))
         for tiles in integer_tilings(isa, conv, rest)
     ]
-    return [*products, *integers]
+    if winograd is None:
+        return [*products, *integers]
+    write = partial(write_winograd_conv, conv=conv, rest=rest, plan=winograd)
+    tiles = [Candidate(winograd.name, write)]
+    pays = not plans or winograd.instructions < instructions(conv, plans[0])
+    return [*tiles, *products, *integers] if pays else [*products, *tiles, *integers]
 
 
 def _sparse(stage: Stage, isa: Isa, op: SparseDense) -> list[Candidate]:

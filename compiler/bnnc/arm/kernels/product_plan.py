@@ -63,6 +63,11 @@ def product_plans(isa: Isa, conv: Conv2d, packed: bool) -> tuple[ProductPlan, ..
     return tuple(_plan(tile, gather, n) for tile in loops)
 
 
+def instructions(conv: Conv2d, plan: ProductPlan) -> float:
+    """An estimate."""
+    return _instructions(plan.loop, conv, prod(conv.type.shape[:2]))
+
+
 def _plan(tile: ProductLoop, gather: Gather, n: int) -> ProductPlan:
     """How the rows of a tile come to be, of `n` pixels."""
     direct = _is_direct(gather) and tile.read_bytes == gather.depth
