@@ -57,13 +57,13 @@ def _without_dominated(space: Space, number: int, target: int) -> Node:
 def _more_around(space: Space, edge: Edge, number: int, target: int) -> Array:
     """float64 (options, options, KINDS): how much more converters of an edge take, at most, with a than b."""
     writer, reader = (space.nodes[end].options for end in edge)
-    outs = list(dict.fromkeys(option.out for option in writer))
-    lanes = list(dict.fromkeys(option.lanes for option in reader))
-    table = space.crossings[edge].within(outs, lanes, target)
+    outs = {out: i for i, out in enumerate(dict.fromkeys(option.out for option in writer))}
+    lanes = {n: i for i, n in enumerate(dict.fromkeys(option.lanes for option in reader))}
+    table = space.crossings[edge].within(list(outs), list(lanes), target)
     if number == edge[0]:
-        own = [outs.index(option.out) for option in writer]
+        own = [outs[option.out] for option in writer]
     else:
-        own, table = [lanes.index(option.lanes) for option in reader], table.swapaxes(0, 1)
+        own, table = [lanes[option.lanes] for option in reader], table.swapaxes(0, 1)
     return _largest_more(table)[np.ix_(own, own)]
 
 

@@ -124,7 +124,14 @@ class Solver:
         return self._program(target).solve(self.goal.have, self.limits, ANY) is not None
 
     def _program(self, target: int) -> Program:
-        return Program(pruned(self.space, target, self.limits), target)
+        if target not in self._programs:
+            self._programs[target] = Program(pruned(self.space, target, self.limits), target)
+        return self._programs[target]
+
+    @cached_property
+    def _programs(self) -> dict[int, Program]:
+        """Those that were needed, by target: a front needs each of them with several aims."""
+        return {}
 
     @cached_property
     def _candidates(self) -> list[int]:
