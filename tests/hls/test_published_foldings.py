@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.hls.published import published
+from tests.hls.test_rates import simulated_cycles
 
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.parts import PARTS
@@ -36,6 +37,7 @@ def test_faster_than_published(name: str, published_fps: float, factor: float, s
     acc = folded(shared_data, name, HlsOptions(max_fps=True))
     assert (amounts(acc.resources) <= amounts(XC7Z020)).all()
     assert rate(acc) >= factor * published_fps
+    assert simulated_cycles(acc) == acc.cycles
 
 
 def test_a_published_folding_has_the_published_rate(shared_data: Path) -> None:
@@ -52,6 +54,6 @@ def test_a_published_folding_has_the_published_rate(shared_data: Path) -> None:
     }
     layers["L8_acc_MatMul"] = {"pe": 1, "simd": 4}
     acc = folded(shared_data, CNV, HlsOptions(folding=Folding(layers)))
-    assert acc.cycles == 32_768
+    assert acc.cycles == simulated_cycles(acc) == 32_768
     assert 9_150 <= rate(acc, 299.9997) < 1.001 * 9_150
     assert (amounts(acc.resources) <= amounts(XC7Z020)).all()
