@@ -63,6 +63,7 @@ def _bambu(project: Path, name: str, limit_s: int) -> Synthesis:
         "--std=c++14",
         "-Isrc",
         "-Itb",
+        "-DCUSTOM_VERIFICATION",  # by the test bench alone: Bambu would compare the bits that pad words as well
         "--generate-interface=INFER",
         f"--generate-tb=tb/{name}_tb.cpp",
         "--simulate",
