@@ -57,11 +57,11 @@ def explained(folded: Folded, options: HlsOptions) -> Explained:
     """Also of a folding that nobody solved: as the choice that it is among all others."""
     if folded.solution is not None:
         return Explained(folded.solution, goal_of(options))
-    settings = folded.accelerator.settings
-    space = choices_of(folded.plan, replace(options, folding=Folding(settings.entries)))
-    solution = Solution(space, folded.accelerator.cycles, tuple(node.options[0] for node in space.nodes))
-    everything = choices_of(folded.plan, replace(options, folding=Folding()))
-    return Explained(replace(solution, space=everything), goal_of(options))
+    entries, nodes = folded.accelerator.settings.entries, nodes_of(folded.plan)
+    chosen = [next(o for o in node.options if _is(o, entries.get(node.name, {}))) for node in nodes]
+    has_uram = part_of(options.part).resources.uram > 0
+    space = Space([_allowed(node, {}, has_uram) for node in nodes], {})
+    return Explained(Solution(space, folded.accelerator.cycles, tuple(chosen)), goal_of(options))
 
 
 def goal_of(options: HlsOptions) -> Goal:

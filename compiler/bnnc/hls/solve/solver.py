@@ -135,9 +135,12 @@ class Solver:
 
     @cached_property
     def _candidates(self) -> list[int]:
-        """All cycles that some layer can take, from the least that the slowest layer needs on."""
+        """All cycles of some layer or converter, from the least that the slowest layer needs on."""
         least = max(min(option.cycles for option in node.options) for node in self.space.nodes)
-        return sorted({o.cycles for node in self.space.nodes for o in node.options if o.cycles >= least})
+        found = {option.cycles for node in self.space.nodes for option in node.options}
+        for crossing in self.space.crossings.values():
+            found.update(np.unique(crossing.cycles).tolist())
+        return sorted(cycles for cycles in found if cycles >= least)
 
     def _failure(self, target: int | None) -> BnncError:
         """Why nothing fits in so many cycles, or in any number."""
