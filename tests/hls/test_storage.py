@@ -70,6 +70,12 @@ def test_lfc_fits_into_block_ram() -> None:
     assert len(weights.head) == weights_cost(240, 64, 72, "bram").bram18 == 128
 
 
+def test_as_many_ultra_rams_as_the_resource_model_counts() -> None:
+    weights = stored_weights("unit", random_words(9, 5000, 16), 16, Storage.URAM)
+    n_banks = len(memory_of(weights)) // 5000
+    assert weights_cost(5000, 16, 9, "uram").uram == 2 * n_banks == 6
+
+
 @pytest.mark.parametrize("storage", [Storage.URAM, Storage.DDR])
 def test_what_lies_outside_is_one_array(storage: Storage) -> None:
     words = random_words(4, 10, 16)

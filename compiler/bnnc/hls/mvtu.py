@@ -13,9 +13,10 @@ from bnnc.hls.lanes import Wire, signed_bits
 from bnnc.hls.matrix import Matrix
 from bnnc.hls.model.compute import mvtu_cost
 from bnnc.hls.model.functions import function_of
+from bnnc.hls.model.memory import BEAT_BITS
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
-from bnnc.hls.storage import BEAT_BITS, Storage, Weights, default_storage, stored_weights
+from bnnc.hls.storage import Storage, Weights, default_storage, stored_weights
 from bnnc.hls.units import Unit
 from bnnc.ir.op import Array
 

@@ -8,12 +8,11 @@ from enum import StrEnum
 import numpy as np
 
 from bnnc.hls.cpp import function
-from bnnc.hls.model.memory import BRAM18_SHAPES, MAX_LUT_DEPTH
+from bnnc.hls.model.memory import BEAT_BITS, BRAM18_SHAPES, MAX_LUT_DEPTH
 from bnnc.hls.roms import Reader, array_text, rom, switch
 from bnnc.ir.op import Array
 
 WEIGHTS = Reader("weights_t", "weights", ("pe", "word"), "pe", "word")
-BEAT_BITS = 64  # of a word in memory outside the FPGA
 
 
 class Storage(StrEnum):

@@ -7,6 +7,7 @@ from bnnc.hls.model.resources import NOTHING, Resources
 BRAM18_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 BRAM_DEPTH = 32768  # of the narrowest block of 36 kbit: deeper memories are stacked
 URAM_DEPTH, URAM_BITS = 4096, 72
+BEAT_BITS = 64  # of a word that fills an UltraRAM
 SMALL_BITS = 1024  # arrays and FIFOs up to this size stay in lookup tables when nobody says where they lie
 FIFO_LUTS, FIFO_FFS = 12, 8  # flags of a FIFO
 LUT, BRAM, URAM, DDR = "lut", "bram", "uram", "ddr"
@@ -87,7 +88,8 @@ def weights_cost(depth: int, bits: int, elements: int, storage: str | None = Non
         case "lut":
             return rom_cost(depth, bits, LUT, elements)
         case "uram":
-            return MEMORY_PORT + Resources(uram=urams(depth, bits * elements))
+            banks = -(-bits * elements // BEAT_BITS)
+            return MEMORY_PORT + Resources(uram=banks * urams(depth, BEAT_BITS))
         case "ddr":
             return MEMORY_PORT + Resources(ff=2 * bits * elements)
         case _:
