@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from bnnc.hls.coded import StoredMatrix, compressed
-from bnnc.hls.lower import Accelerator
-from bnnc.hls.model.calibration import project_cost
+from bnnc.hls.model.parts import known_part
+from bnnc.hls.model.simulate import simulate
 from bnnc.hls.names import Names, identifier
 from bnnc.hls.options import HlsOptions, folding_text
 from bnnc.hls.project.files import project_files, write_files
+from bnnc.hls.project.report import Report
+from bnnc.hls.project.report_page import page
 from bnnc.hls.project.values import Setup, setup_of
-from bnnc.hls.solve.fold import fold
+from bnnc.hls.solve.fold import Folded, explained, fold
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.parts import core_input, core_result
@@ -40,19 +42,29 @@ def build(
     project = names.take(identifier(name))
     names.take(f"{project}_top")
     setup = setup_of(options.part, options.clock_mhz, options.control)
-    accelerator = fold(graph, names, options).accelerator
-    stored: tuple[StoredMatrix, ...] = ()
+    folded = fold(graph, names, options)
+    accelerator, stored = folded.accelerator, tuple[StoredMatrix, ...]()
     if compress != "none":
         accelerator, stored = compressed(accelerator)
     files = project_files(graph, accelerator, project, setup, golden)
-    chosen = folding_text(accelerator.settings.entries, options.folding.fifos)
-    write_files(files | {"folding.json": chosen}, out)
+    files["folding.json"] = folding_text(accelerator.settings.entries, options.folding.fifos)
+    report = _report(project, replace(folded, accelerator=accelerator), options, setup)
+    write_files(files | {"report.json": report.text, "report.html": page(report)}, out)
     layers = {"layers": [matrix.entry for matrix in stored]} if stored else {}
-    return _entry(graph, accelerator, project, setup) | layers
+    return _entry(graph, report, setup) | layers
 
 
-def _entry(graph: Graph, acc: Accelerator, project: str, setup: Setup) -> dict[str, Any]:
-    fifos = [(fifo.depth, fifo.bits) for fifo in acc.fifos]
+def _report(project: str, folded: Folded, options: HlsOptions, setup: Setup) -> Report:
+    """Simulated; explained if something is known of the part."""
+    acc, known = folded.accelerator, known_part(options.part)
+    simulation = simulate(acc.stages, {fifo.name: fifo.depth for fifo in acc.fifos})
+    reasons = explained(folded, options) if known else None
+    given = tuple(options.folding.fifos)
+    return Report(project, acc, simulation, setup.part, setup.clock_mhz, known, reasons, given)
+
+
+def _entry(graph: Graph, report: Report, setup: Setup) -> dict[str, Any]:
+    acc, project = report.accelerator, report.name
     units = [{"name": unit.name, "what": unit.comment, "cycles": unit.cycles} for unit in acc.units]
     return {
         "name": project,
@@ -66,7 +78,7 @@ def _entry(graph: Graph, acc: Accelerator, project: str, setup: Setup) -> dict[s
         "in_bits": acc.input.bits,
         "out_bits": acc.units[-1].wire.bits,
         "slowest": max(unit.cycles for unit in acc.units),
-        "resources": asdict(project_cost((unit.resources for unit in acc.units), fifos)),
+        "resources": asdict(acc.resources),
         "units": units,
         "folding": dict(sorted(acc.settings.entries.items())),
         "fifos": [asdict(fifo) for fifo in acc.fifos],

@@ -26,9 +26,8 @@ from bnnc.hls.layers import (
 )
 from bnnc.hls.matrix import Matrix
 from bnnc.hls.matrix_window import matrix_window
-from bnnc.hls.model.calibration import SHELL
-from bnnc.hls.model.memory import fifo_cost
-from bnnc.hls.model.resources import Resources, total
+from bnnc.hls.model.calibration import project_cost
+from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.sizing import Fifo, fifos
 from bnnc.hls.mvtu import matrix_unit
 from bnnc.hls.names import Names
@@ -71,8 +70,8 @@ class Accelerator:
     @property
     def resources(self) -> Resources:
         """Of the units, the FIFOs and what is around them."""
-        fifos = (fifo_cost(fifo.depth, fifo.bits) for fifo in self.fifos)
-        return total((SHELL, *(unit.resources for unit in self.units), *fifos))
+        fifos = ((fifo.depth, fifo.bits) for fifo in self.fifos)
+        return project_cost((unit.resources for unit in self.units), fifos)
 
 
 def lower(graph: Graph, names: Names, folding: Choice | None = None) -> Accelerator:
@@ -98,9 +97,11 @@ def foldables(graph: Graph) -> list[Foldable]:
 
 def _stages(plan: Plan, network: Network, settings: Settings) -> tuple[Stage, ...]:
     """Units for every layer, with a fork behind each value that has several readers."""
+    network.layer = plan.port
     first = network.source(replace(plan.input, lanes=settings.lanes[plan.port]))
     waiting = {0: first.fork(plan.port, plan.readers(0))}
     for number, (layer, reads) in enumerate(zip(plan.layers, plan.reads, strict=True), 1):
+        network.layer = layer.name
         branches = [waiting[value].pop(0) for value in reads]
         last = add_layer(layer, branches, settings)
         waiting[number] = last.fork(layer.name, plan.readers(number))

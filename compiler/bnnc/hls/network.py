@@ -27,19 +27,21 @@ class Stream:
 
 @dataclass(frozen=True)
 class Stage:
-    """A unit with the streams that it reads and writes."""
+    """A unit with the streams that it reads and writes, and the name of the layer that it is part of."""
 
     unit: Unit
     reads: tuple[Stream, ...]
     writes: tuple[Stream, ...]
+    layer: str = ""
 
 
 @dataclass
 class Network:
-    """The stages so far, each behind those that it reads."""
+    """The stages so far, each behind those that it reads. `layer` is that of the stages to come."""
 
     names: Names
     stages: list[Stage] = field(default_factory=list)
+    layer: str = ""
 
     def source(self, wire: Wire) -> Branch:
         """The stream of the input port."""
@@ -50,7 +52,7 @@ class Network:
         prefixes = ("from", "copy_from")[: unit.copies]
         names = [self.names.take(f"{prefix}_{unit.name}") for prefix in prefixes]
         writes = tuple(Stream(name, unit.wire, unit.out_bits, unit.words) for name in names)
-        self.stages.append(Stage(unit, reads, writes))
+        self.stages.append(Stage(unit, reads, writes, self.layer))
         return writes
 
     def join(self, unit: Unit, *branches: Branch) -> Branch:

@@ -85,6 +85,14 @@ def part_of(name: str) -> Part:
     raise BnncError.at("", f"there is no part or board {name!r}", f"there are {_known()}")
 
 
+def known_part(name: str) -> Part | None:
+    """As `part_of`, or None."""
+    try:
+        return part_of(name)
+    except BnncError:
+        return None
+
+
 def board_of(name: str) -> Board | None:
     """The board of that name, if it is one."""
     return BOARDS.get(name.lower())
