@@ -1,0 +1,189 @@
+"""What the models of cycles and resources say of a project: report.json, and the values of report.html."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bnnc.hls.lower import Accelerator
+from bnnc.hls.model.calibration import SHELL
+from bnnc.hls.model.memory import fifo_cost
+from bnnc.hls.model.parts import Part
+from bnnc.hls.model.resources import Resources, total
+from bnnc.hls.model.simulate import Simulation
+from bnnc.hls.network import Stage
+from bnnc.hls.solve.explain import Explained, Row
+from bnnc.hls.model.sizing import LEAST
+from bnnc.hls.solve.options import Node, Option
+from bnnc.hls.solve.solver import Goal, Solution
+from bnnc.hls.solve.space import amounts
+
+KINDS = ("lut", "ff", "bram36", "uram", "dsp")
+TIMES = (0.25, 0.5, 2.0, 4.0)
+"""Other rates that the report compares with, in cycles of the project."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """An accelerator for a part, or for one that nothing is known of, as it is simulated.
+
+    `explained`: why each layer is folded as it is, where the part is known. `given`: FIFOs whose depths
+    somebody chose.
+    """
+
+    name: str
+    accelerator: Accelerator
+    simulation: Simulation
+    part_number: str
+    clock_mhz: float
+    part: Part | None
+    explained: Explained | None
+    given: Collection[str] = ()
+
+    @property
+    def fps(self) -> float:
+        """Samples a second."""
+        return self.clock_mhz * 1e6 / self.simulation.ii_cycles
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """What report.json has."""
+        simulation = self.simulation
+        return {
+            "name": self.name,
+            "part": self.part_number,
+            "clock_mhz": self.clock_mhz,
+            "fps": round(self.fps, 2),
+            "ii_cycles": simulation.ii_cycles,
+            "latency_cycles": simulation.latency_cycles,
+            "latency_us": round(simulation.latency_cycles / self.clock_mhz, 3),
+            "resources": counts(self.accelerator.resources),
+            "available": counts(self.part.resources) if self.part else None,
+            "around": counts(SHELL),
+            "bottleneck": self._bottleneck(),
+            "layers": [self._layer(name, stages) for name, stages in self._by_layer().items()],
+            "fifos": self._fifos(),
+            "alternatives": self._alternatives(),
+        }
+
+    @property
+    def text(self) -> str:
+        """report.json."""
+        return json.dumps(self.values, indent=2) + "\n"
+
+    def _by_layer(self) -> dict[str, list[Stage]]:
+        found: dict[str, list[Stage]] = {}
+        for stage in self.accelerator.stages:
+            found.setdefault(stage.layer, []).append(stage)
+        return found
+
+    def _layer(self, name: str, stages: Sequence[Stage]) -> dict[str, Any]:
+        slowest = max(stages, key=lambda stage: stage.unit.cycles).unit
+        row = self._rows.get(name)
+        return {
+            "name": name,
+            "folding": self.accelerator.settings.entries.get(name, {}),
+            "cycles": slowest.cycles,
+            "occupancy": self._share(slowest.cycles),
+            "resources": counts(total(stage.unit.resources for stage in stages)),
+            "why": row.why if row else "",
+            "units": [self._unit(stage) for stage in stages],
+        }
+
+    def _unit(self, stage: Stage) -> dict[str, Any]:
+        unit, load = stage.unit, self.simulation.loads[stage.unit.name]
+        return {
+            "name": unit.name,
+            "engine": unit.engines[0],
+            "what": unit.comment,
+            "cycles": unit.cycles,
+            "occupancy": self._share(load.busy),
+            "starved": self._share(load.starved),
+            "blocked": self._share(load.blocked),
+            "resources": counts(unit.resources),
+        }
+
+    def _share(self, cycles: int) -> float:
+        """Of the time that a sample takes."""
+        return round(cycles / self.simulation.ii_cycles, 4)
+
+    @cached_property
+    def _rows(self) -> dict[str, Row]:
+        """Why a layer is folded as it is, by its name in the sources."""
+        if self.explained is None:
+            return {}
+        nodes = self.explained.solution.space.nodes
+        return {node.name: row for node, row in zip(nodes, self.explained.rows(), strict=False)}
+
+    def _bottleneck(self) -> dict[str, Any]:
+        slowest = max(self.accelerator.stages, key=lambda stage: stage.unit.cycles)
+        unit, cycles = slowest.unit, self.simulation.ii_cycles
+        told = f"{unit.name} takes {unit.cycles:,} cycles a sample"
+        if unit.cycles == cycles:
+            told += ", and every other unit waits for it"
+        else:
+            told += f"; samples come every {cycles:,} cycles, since units wait for each other"
+        row = self._rows.get(slowest.layer)
+        return {
+            "unit": unit.name,
+            "layer": slowest.layer,
+            "why": f"{told}. {_sentence(row.why if row else '')}".strip(),
+        }
+
+    def _fifos(self) -> list[dict[str, Any]]:
+        ends: dict[str, dict[str, str]] = {}
+        for stage in self.accelerator.stages:
+            for stream in stage.writes:
+                ends.setdefault(stream.name, {})["from"] = stage.unit.name
+            for stream in stage.reads:
+                ends.setdefault(stream.name, {})["to"] = stage.unit.name
+        return [
+            {
+                "name": fifo.name,
+                **ends[fifo.name],
+                "bits": fifo.bits,
+                "depth": fifo.depth,
+                "high_water": self.simulation.high_water[fifo.name],
+                "binding": fifo.depth > LEAST and fifo.name not in self.given,
+                "resources": counts(fifo_cost(fifo.depth, fifo.bits)),
+            }
+            for fifo in self.accelerator.fifos
+        ]
+
+    def _alternatives(self) -> list[dict[str, Any]]:
+        """At other rates, every layer by itself as small as that allows."""
+        if self.explained is None:
+            return []
+        solution, goal = self.explained.solution, self.explained.goal
+        fastest = max(min(option.cycles for option in node.options) for node in solution.space.nodes)
+        targets = sorted({max(fastest, int(solution.cycles * times)) for times in TIMES})
+        found = [_at_rate(solution, goal, target) for target in targets]
+        return [
+            {"fps": round(goal.rate(s.cycles), 2), "ii_cycles": s.cycles, "resources": counts(s.resources)}
+            for s in found
+            if s.cycles != solution.cycles
+        ]
+
+
+def _at_rate(solution: Solution, goal: Goal, target: int) -> Solution:
+    have = np.maximum(goal.have, 1)
+
+    def smallest(node: Node) -> Option:
+        fitting = [option for option in node.options if option.cycles <= target]
+        return min(fitting, key=lambda o: float((amounts(o.resources) / have).sum()))
+
+    return replace(solution, target=target, options=tuple(map(smallest, solution.space.nodes)))
+
+
+def counts(resources: Resources) -> dict[str, float]:
+    """By the names that vendors have for them."""
+    return {kind: getattr(resources, kind) for kind in KINDS}
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""
