@@ -13,6 +13,7 @@ import pytest
 MAY_IMPORT = {
     "errors": set[str](),
     "resources": set[str](),
+    "cores": set(),
     "targets": {"errors"},
     "ir": {"errors"},
     "frontends": {"errors", "ir", "exporter"},
@@ -22,7 +23,9 @@ MAY_IMPORT = {
     "passes": {"errors", "ir", "sim", "storage"},
     "plan": {"errors", "ir", "sim"},
     "schedule": {"errors", "ir", "sim", "passes"},
-    "arm": {"errors", "ir", "sim", "storage", "edge", "passes", "schedule", "resources", "targets"},
+    "arm": {
+        *("errors", "ir", "sim", "storage", "edge", "passes", "schedule", "resources", "targets", "cores"),
+    },
     "hls": {"errors", "ir", "sim", "storage", "edge", "passes", "schedule", "resources"},
     "report": {"errors", "ir", "passes"},
     "executors": {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tvm.script.ir_builder import tirx as T
 
 from bnnc.arm.kernels.builder import Expr, bits_as, cast, splat, vector_type
+from bnnc.cores import CORES, Core
 from bnnc.targets import Target
 
-_IN_ORDER = ("cortex-a53", "cortex-a55")
 MAX_BYTE_STEPS = 31  # a byte counts at most 8 bits a step: 31 * 8 < 256
 
 
@@ -33,6 +33,7 @@ class Isa:
     products: str = ""
     in_order: str = ""
     word: str = "uint32"
+    core: Core = CORES["generic"]
 
     @property
     def lanes(self) -> int:
@@ -68,9 +69,13 @@ class Isa:
 
 def isa(target: Target) -> Isa:
     """The vector unit of a target."""
+    return replace(_unit(target), core=CORES[target.name])
+
+
+def _unit(target: Target) -> Isa:
     if target.is_aarch64:
         products = "sdot" if target.has_dot_product else "smlal"
-        in_order = target.cpu if target.cpu in _IN_ORDER else ""
+        in_order = target.cpu if CORES[target.name].in_order else ""
         return Isa(16, 16, False, True, "llvm.aarch64.neon.uaddlp", products, in_order)
     if target.is_armv7:
         return Isa(16, 8, False, False, "llvm.arm.neon.vpaddlu")

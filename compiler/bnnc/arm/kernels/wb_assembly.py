@@ -15,7 +15,7 @@ class AssemblyLoop(Protocol):
     `vector` is LLVM's type of a vector, `register` the constraint for one. `lines` name operands in braces:
     map and weights, which point to the first pair and move on with the steps and by `map_skip` and
     `weights_skip` after a row; `rows`, `steps` of a row and a counter `left`; the sums s0.. and `others`.
-    `fits`: there are registers for all; `cost`: of a step, in instructions.
+    `fits`: there are registers for all; `cost`: of a step, in instructions, `count_operations` among them.
     """
 
     @property
@@ -38,6 +38,9 @@ class AssemblyLoop(Protocol):
 
     @property
     def cost(self) -> float: ...
+
+    @property
+    def count_operations(self) -> int: ...
 
     @property
     def lines(self) -> tuple[str, ...]: ...

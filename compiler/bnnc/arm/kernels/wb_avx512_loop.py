@@ -43,6 +43,11 @@ class Avx512Loop:
         """Instructions of a step."""
         return 2 * self.vectors + self.pixels * (2 + 4 * self.vectors) + 4
 
+    @property
+    def count_operations(self) -> int:
+        """Those of them that wait for the vector units."""
+        return 4 * self.pixels * self.vectors
+
     @cached_property
     def others(self) -> tuple[str, ...]:
         """Weights, a pixel's pair, and what is counted."""

@@ -60,6 +60,11 @@ class NeonLoop:
             return counting + 2 * loads + 4 + _WAIT + (_PIXEL_WAIT[weights] + 0.5 * self.groups) * self.pixels
         return counting + loads + 2
 
+    @property
+    def count_operations(self) -> int:
+        """Those of them that wait for the vector units; none in order, whose cycles know of that."""
+        return 0 if self.in_order else 4 * self.groups * self.weights * self.pixels
+
     @cached_property
     def others(self) -> tuple[str, ...]:
         """Weights, a pixel's pair, and what is on its way through counting and adding."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
+
 from bnnc.arm.kernels.isa import Isa
 from bnnc.arm.kernels.rows import row_length
 from bnnc.arm.kernels.tiling import Tiling
@@ -18,10 +20,12 @@ from bnnc.arm.kernels.wb_neon_loop import PAIR_BYTES, NeonLoop
 from bnnc.arm.kernels.wb_pairing import Pairing
 from bnnc.arm.kernels.wb_walk import MAX_OFFSET, pixels_down
 from bnnc.arm.kernels.window import Window
+from bnnc.ir.op import Array
 from bnnc.ir.packed_ops import XnorConv2d
 from bnnc.ir.types import WORD_BITS
 
 MAX_PIXELS = 18
+NEAR = 1.01  # times as many
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,17 @@ def wb_plans(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> tuple[WbP
     if not (isa.is_neon or is_avx512) or words < 2 or win.taps * words * WORD_BITS > MAX_SUM:
         return ()
     # Of equals the larger tile.
-    plans = reversed([*_plans(isa, conv, win, packed)])
-    return tuple(sorted(plans, key=lambda plan: _instructions(isa, plan, win, conv.groups)))
+    works = {plan: _work(isa, plan, win, conv.groups) for plan in reversed([*_plans(isa, conv, win, packed)])}
+    slots = {plan: isa.core.slots(*work) for plan, work in works.items()}
+    # As many slots about are as good as equal; then instructions count.
+    near = NEAR * min(slots.values(), default=0)
+    return tuple(sorted(works, key=lambda plan: (max(slots[plan], near), works[plan][0])))
 
 
 def pays(isa: Isa, conv: XnorConv2d, win: Window, plan: WbPlan) -> bool:
     """Whether pairs take fewer instructions than to count word by word."""
     words, outputs = conv.weights.shape[3], conv.weights.shape[0] // conv.groups
-    return _instructions(isa, plan, win, conv.groups) < _plain_instructions(isa, words, outputs, win)
+    return bool(_work(isa, plan, win, conv.groups)[0] < _plain_instructions(isa, words, outputs, win))
 
 
 def _plans(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> Iterator[WbPlan]:
@@ -78,25 +85,31 @@ def _plans(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> Iterator[Wb
                     yield plan
 
 
-def _instructions(isa: Isa, plan: WbPlan, win: Window, groups: int) -> float:
-    """An estimate for a group of output channels, the pairing of its map included."""
+def _work(isa: Isa, plan: WbPlan, win: Window, groups: int) -> Array:
+    """An estimate of the instructions for a group of output channels, the pairing of its map included, and
+    of the operations on vectors among them.
+    """
     tiles, rows, columns = plan.tiling, win.rows, win.columns
     inner = rows.out * ceil(len(columns.interior) / tiles.pixels)
-    per_panel = inner * _tile_instructions(isa, plan, win, tiles.pixels, columns.kernel)
+    per_panel = inner * _tile_work(isa, plan, win, tiles.pixels, columns.kernel)
     down = pixels_down(win, tiles.pixels, groups * plan.pairing.pairs * PAIR_BYTES)
     n_tiles = ceil(len(rows.interior) / down)
     for taps in (len(columns.taps(i)) for i in range(columns.out) if i not in columns.interior):
-        per_panel += n_tiles * _tile_instructions(isa, plan, win, down, taps)
-        per_panel += (rows.out - len(rows.interior)) * _tile_instructions(isa, plan, win, 1, taps)
+        per_panel += n_tiles * _tile_work(isa, plan, win, down, taps)
+        per_panel += (rows.out - len(rows.interior)) * _tile_work(isa, plan, win, 1, taps)
     pairs = win.rows.size * columns.size * (18 + 8 * plan.pairing.pairs) + 3 * win.pixels
-    return tiles.panels * per_panel + pairs
+    work: Array = tiles.panels * per_panel + np.array([pairs, 0])
+    return work
 
 
-def _tile_instructions(isa: Isa, plan: WbPlan, win: Window, pixels: int, taps: int) -> float:
+def _tile_work(isa: Isa, plan: WbPlan, win: Window, pixels: int, taps: int) -> Array:
     """Of a tile in an average row, with so many taps of a row of the window."""
+    loop = plan.loop(isa, pixels, 0)
+    step = np.array([loop.cost, loop.count_operations])
     rows = sum(len(win.rows.taps(i)) for i in range(win.rows.out)) / win.rows.out
     ends = 20 + pixels * (2 + 3 * plan.tiling.vectors)
-    return rows * (taps * plan.pairing.pairs * plan.loop(isa, pixels, 0).cost + 8) + ends
+    work: Array = rows * (taps * plan.pairing.pairs * step + [8, 0]) + [ends, 0]
+    return work
 
 
 def _plain_instructions(isa: Isa, words: int, outputs: int, win: Window) -> float:
