@@ -11,11 +11,13 @@ import numpy as np
 
 from bnnc.bench.compiled import Compiled
 from bnnc.bench.emulated import count
-from bnnc.bench.wallclock import SECONDS, Stopwatch
+from bnnc.bench.wallclock import Stopwatch
 from bnnc.ir.op import Array
 from bnnc.tune.log import Unit
 
 TURNS = 7  # of every program, one after another: what disturbs a moment disturbs one turn of each
+# Short windows, some of which no other process interrupts, and many of them.
+WINDOWS, WINDOW_SECONDS = 20, 0.001
 
 
 class Meter(Protocol):
@@ -56,9 +58,10 @@ class WallclockMeter:
         with tempfile.TemporaryDirectory(prefix="bnnc-") as folder:
             watches = [_watch(program, Path(folder) / str(i)) for i, program in enumerate(programs)]
             once = float(watches[0].take(3, 1)[:, 0].min())
-            repetitions = max(1, int(SECONDS / once))
+            repetitions = max(1, int(WINDOW_SECONDS / once))
             turns = [
-                [watch.take(2, repetitions)[:, 1:].min(axis=0) for watch in watches] for _ in range(TURNS)
+                [watch.take(WINDOWS, repetitions)[:, 1:].min(axis=0) for watch in watches]
+                for _ in range(TURNS)
             ]
         shortest: Array = np.array(turns).min(axis=0)
         return shortest
