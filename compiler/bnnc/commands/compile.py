@@ -114,6 +114,8 @@ def command(
 
 
 def _summarize(manifest: Manifest, verdicts: tuple[Verdict, ...], output: Path, n_bytes: int) -> None:
+    from bnnc.report.expected import expected
+
     cpu = f" ({manifest.cpu})" if manifest.cpu else ""
     size = f"{len(manifest.files)} files, {n_bytes:,} bytes"
     click.echo(f"{output}: {manifest.name} for {manifest.target}{cpu}, {size}")
@@ -122,6 +124,8 @@ def _summarize(manifest: Manifest, verdicts: tuple[Verdict, ...], output: Path, 
     width = max((len(verdict.title) for verdict in verdicts), default=0)
     for verdict in verdicts:
         click.echo(f"  {verdict.title:<{width}} {verdict.samples} samples: {verdict.comparison}")
+    if line := expected(manifest.details):
+        click.echo(f"  {line}")
     if stored := manifest.details.get("layers"):
         click.echo(f"  {_stored(stored)}")
     for note in manifest.notes:

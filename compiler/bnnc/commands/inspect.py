@@ -74,6 +74,7 @@ def _totals(found: tuple[Layer, ...]) -> dict[str, int]:
 
 def _print_table(opened: Network, found: tuple[Layer, ...]) -> None:
     from bnnc.executors.manifest import signatures
+    from bnnc.report.expected import expected
     from bnnc.report.tables import print_table
 
     rows: list[tuple[object, ...]] = [_row(layer) for layer in found]
@@ -84,6 +85,8 @@ def _print_table(opened: Network, found: tuple[Layer, ...]) -> None:
         print_table(STORED_COLUMNS, [_stored_row(layer) for layer in _stored(opened)], "stored constants")
     for end, signature in zip(("input", "output"), signatures(opened.graph), strict=True):
         click.echo(f"{end}: {signature}")
+    if opened.manifest and (line := expected(opened.manifest.details)):
+        click.echo(line)
     for note in opened.graph.notes:
         click.echo(f"note: {note}")
 

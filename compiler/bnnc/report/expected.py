@@ -1,0 +1,19 @@
+"""What the models of an FPGA project say, in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def expected(details: Mapping[str, Any]) -> str | None:
+    """Rate, latency and resources out of the details of a manifest; None where it is none of target hls."""
+    if "ii_cycles" not in details:
+        return None
+    clock, taken = float(details["clock_mhz"]), details["resources"]
+    memory = f"{taken['bram18'] / 2:g} BRAM36" + (f", {taken['uram']:,} URAM" if taken["uram"] else "")
+    return (
+        f"{details['fps']:,.0f} samples a second at {clock:g} MHz ({details['ii_cycles']:,} cycles a sample), "
+        f"latency {details['latency_cycles'] / clock:,.1f} us, {taken['lut']:,} LUTs and {memory} "
+        f"of {details['part']}, by bnnc's models; report.html has more"
+    )
