@@ -11,6 +11,7 @@ import pytest
 from tests.hls.branches import residual_network
 from tests.hls.projects import dense_network, write_project
 
+from bnnc.errors import BnncError
 from bnnc.hls.model.parts import BOARDS
 
 ZYNQ_BOARDS = [name for name, board in BOARDS.items() if board.part.ps]
@@ -107,6 +108,16 @@ def test_words_that_no_dma_engine_has_are_split(tmp_path: Path) -> None:
     text = (tmp_path / "scripts" / "block_design.tcl").read_text()
     assert "c_s_axis_s2mm_tdata_width 32" in text and "C_DOUT_DEFAULT 0x00000003" in text
     assert "OUT_WORDS = 3" in (tmp_path / "driver" / "pynq" / "net_pynq.py").read_text()
+
+
+def test_weights_in_memory_have_a_port_and_a_register(tmp_path: Path) -> None:
+    folding = {"fc0": {"pe": 2, "simd": 8, "weights": "ddr"}}
+    commands = ran(project(tmp_path, "zcu104", folding=folding) / "scripts" / "block_design.tcl")
+    assert ("connect_bd_intf_net", "accelerator/m_axi_fc0_mvtu_weights", "memory/S02_AXI") in commands
+    (memory,) = (command for command in commands if command[0] == "set_property" and command[-1] == "memory")
+    assert memory[2:3] == ("CONFIG.NUM_SI 3 CONFIG.NUM_MI 1",)
+    with pytest.raises(BnncError, match="addresses in registers; leave it out, or keep the weights inside"):
+        write_project(dense_network((16, 6, 4)), tmp_path / "none", folding=folding, control="none")
 
 
 def test_block_design_without_the_ip(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.hls.projects import dense_network, write_project
 
 from bnnc.errors import BnncError
-from bnnc.hls.project.reports import Figures, cosim_figures, yosys_figures
+from bnnc.hls.project.figures import Figures, cosim_figures, yosys_figures
 from bnnc.hls.project.synth import missing, synthesize
 
 PASSED = "PASS: 2 samples, every result as expected"

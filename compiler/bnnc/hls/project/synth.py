@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bnnc.errors import BnncError
-from bnnc.hls.project.reports import Figures, bambu_figures, vitis_figures, yosys_figures
+from bnnc.hls.project.figures import Figures, bambu_figures, vitis_figures, yosys_figures
 
 PASSED = "every result as expected"
 LIMIT_SECONDS = 3600
@@ -63,7 +63,7 @@ def _bambu(project: Path, name: str, limit_s: int) -> Synthesis:
         "--std=c++14",
         "-Isrc",
         "-Itb",
-        "-DCUSTOM_VERIFICATION",  # by the test bench alone: Bambu would compare the bits that pad words as well
+        "-DCUSTOM_VERIFICATION",  # by the test bench alone: Bambu compares padding bits as well
         "--generate-interface=INFER",
         f"--generate-tb=tb/{name}_tb.cpp",
         "--simulate",
