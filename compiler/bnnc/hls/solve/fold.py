@@ -104,8 +104,8 @@ def _solved(plan: Plan, names: Names, options: HlsOptions) -> Folded:
         if (amounts(accelerator.resources) <= goal.allowed).all():
             return Folded(plan, accelerator, solver, solution)
         reserved = _more(reserved, _beside(accelerator, solution))
-    what = f"the FIFOs of each folding that was tried take more than its {ROUNDS} forerunners'"
-    raise BnncError.at(f"part {goal.part.name}", what, "give a larger part, or --fps")
+    what = f"{ROUNDS} foldings were tried, and each has FIFOs that are too deep for the budget"
+    raise BnncError.at(f"part {goal.part.name}", what, "give a larger part, or a lower --fps")
 
 
 def _beside(accelerator: Accelerator, solution: Solution) -> Resources:
