@@ -45,12 +45,13 @@ MAY_IMPORT = {
         "targets",
     },
     "tune": {"errors", "ir", "schedule", "arm", "executors", "bench"},
-    "commands": {"errors", "ir", "sim", "passes", "plan", "report", "executors", "bench", "tune"},
+    "commands": {"errors", "ir", "sim", "passes", "plan", "hls", "report", "executors", "bench", "tune"},
 }
 ONLY_IN = {
     "tvm": {"arm", "tune"},
     "jinja2": {"resources", "hls"},
     "elftools": {"arm"},
+    "scipy": {"hls"},
     "rich": {"commands", "report"},
     "qonnx": set[str](),
     "onnx": {"frontends", "passes", "executors", "exporter"},
