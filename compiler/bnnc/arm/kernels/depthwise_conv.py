@@ -33,8 +33,7 @@ def _write_quads(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], plan: QuadP
     """Block by block of the channels, whose weights stay in registers, over all rows of a band."""
     band, out, x = plan.band, plan.band.window.columns.out, kernel.x(plan.band.dtype)
     quads = quad_band(kernel, conv, plan, _bias(kernel, conv, plan.shift))
-    epilogue = Epilogue(kernel, conv, rest, plan.width, band.channels)
-    strip = kernel.scratch("int32", plan.width)
+    results = _Results(kernel, Epilogue(kernel, conv, rest, plan.width, band.channels), out, plan.width)
     with band.bands(kernel) as first:
         quads.fill(x, first)
         with loop(band.channels // plan.width) as block, loop(band.rows) as row:
@@ -42,13 +41,13 @@ def _write_quads(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], plan: QuadP
 
             def tile(number: Expr, outputs: int) -> None:
                 for o, sums in enumerate(quads.sums(weights, block, row, number, outputs)):
-                    pixel = (first + row) * out + number * plan.outputs + o
-                    epilogue.emit_row(sums, strip, Spot(pixel, block * plan.width))
+                    results.put(first + row, number * plan.outputs + o, block * plan.width, sums)
 
             with loop(out // plan.outputs) as number:
                 tile(number, plan.outputs)
             if out % plan.outputs:
                 tile(out // plan.outputs, out % plan.outputs)
+            results.end(first + row, block * plan.width)
 
 
 def _write_chains(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], plan: ChainPlan) -> None:
@@ -57,18 +56,39 @@ def _write_chains(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], plan: Chai
     x, memory = kernel.x(band.dtype), kernel.scratch(band.dtype, band.read_rows * band.row_bytes)
     rows = np.ascontiguousarray(conv.weights.reshape(-1, _VECTOR, taps).transpose(0, 2, 1))
     weights, bias = kernel.constant(rows), _bias(kernel, conv, plan.shift)
-    epilogue = Epilogue(kernel, conv, rest, _VECTOR, band.channels)
-    strip = kernel.scratch("int32", _VECTOR)
+    results = _Results(kernel, Epilogue(kernel, conv, rest, _VECTOR, band.channels), columns.out, _VECTOR)
     with band.bands(kernel) as first:
         with loop(band.read_rows) as i:
             band.copy_row(x, band.window.rows.source(first, 0) + i, memory.at(i * band.row_bytes))
-        with loop(band.channels // _VECTOR) as block, loop(band.rows) as row, loop(columns.out) as ox:
-            at = row * band.window.rows.stride * band.row_bytes + ox * columns.stride * band.channels
-            own = [weights.vector((block * taps + i) * _VECTOR, _VECTOR) for i in range(taps)]
-            start = bias.vector(block * _VECTOR, _VECTOR) if bias else None
-            sums = local("int32", _VECTOR)
-            sums.put(0, _chain_sums(plan, memory.at(at + block * _VECTOR), own, start), _VECTOR)
-            epilogue.emit_row(sums, strip, Spot((first + row) * columns.out + ox, block * _VECTOR))
+        with loop(band.channels // _VECTOR) as block, loop(band.rows) as row:
+            with loop(columns.out) as ox:
+                at = row * band.window.rows.stride * band.row_bytes + ox * columns.stride * band.channels
+                own = [weights.vector((block * taps + i) * _VECTOR, _VECTOR) for i in range(taps)]
+                start = bias.vector(block * _VECTOR, _VECTOR) if bias else None
+                sums = local("int32", _VECTOR)
+                sums.put(0, _chain_sums(plan, memory.at(at + block * _VECTOR), own, start), _VECTOR)
+                results.put(first + row, ox, block * _VECTOR, sums)
+            results.end(first + row, block * _VECTOR)
+
+
+class _Results:
+    """What follows the sums of a row of `out` pixels: at once where that is little, else when it is done."""
+
+    def __init__(self, kernel: Kernel, epilogue: Epilogue, out: int, width: int) -> None:
+        self._epilogue, self._out, self._width = epilogue, out, width
+        self._strip = kernel.scratch("int32", width if epilogue.is_light else out * width)
+
+    def put(self, row: Expr, column: Expr, channel: Expr, sums: View) -> None:
+        """The sums of a pixel."""
+        if self._epilogue.is_light:
+            self._epilogue.emit_row(sums, self._strip, Spot(row * self._out + column, channel))
+        else:
+            self._strip.put(column * self._width, sums.vector(0, self._width), self._width)
+
+    def end(self, row: Expr, channel: Expr) -> None:
+        """All sums of a row are there."""
+        if not self._epilogue.is_light:
+            self._epilogue.emit(self._strip, self._out, row * self._out, channel)
 
 
 def _chain_sums(plan: ChainPlan, x: View, weights: list[Expr], start: Expr | None) -> Expr:

@@ -59,6 +59,12 @@ class Epilogue:
         """Whether strips end where the result's channels do."""
         return self._channels == self._capacity
 
+    @property
+    def is_light(self) -> bool:
+        """Whether nothing but a comparison is left to do, which leaves room in registers for sums."""
+        stored = self._cut is not None if isinstance(self._type, Packed) else self.is_whole
+        return stored and not self._early and not self._late
+
     def emit(self, strip: View, pixels: int, pixel: Expr, channel: Expr) -> None:
         """Store a strip (pixels, width) whose first element is (pixel, channel) of the result."""
         with self._kernel.repeated(pixels) as p:

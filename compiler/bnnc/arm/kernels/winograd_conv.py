@@ -19,10 +19,10 @@ def write_winograd_conv(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], plan
     band, tile, x = plan.band, plan.loop, kernel.x(plan.band.dtype)
     rows = kernel.scratch(band.dtype, band.read_rows * band.row_bytes)
     points = kernel.scratch("int16", POINTS * tile.n_tiles * tile.channels)
-    sums = kernel.scratch("int32", POINTS * tile.tiles * WIDTH)
+    products = kernel.scratch("int32", POINTS * tile.tiles * WIDTH)
     weights = kernel.constant(plan.weights)
     epilogue = Epilogue(kernel, conv, rest, WIDTH, plan.panels * WIDTH)
-    strip = kernel.scratch("int32", WIDTH)
+    strip = kernel.scratch("int32", 4 * WIDTH)
     with band.bands(kernel) as first:
         with loop(band.read_rows) as i:
             band.copy_row(x, band.window.rows.source(first, 0) + i, rows.at(i * band.row_bytes))
@@ -30,10 +30,23 @@ def write_winograd_conv(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], plan
         with kernel.shared("panels", plan.panels) as panel, loop(plan.blocks) as block:
             start = _smaller(block * tile.tiles, tile.n_tiles - tile.tiles)
             own = weights.at(panel * (POINTS * tile.channels * WIDTH))
-            tile.call(sums, points.at(start * tile.channels), own)
+            tile.call(products, points.at(start * tile.channels), own)
             with loop(tile.tiles) as t:
-                for pixel, values in _results(plan, sums.at(t * WIDTH), first, start + t):
-                    epilogue.emit_row(values, strip, Spot(pixel, panel * WIDTH))
+                pixel = _pixel(plan, first, start + t)
+                _finish(plan, epilogue, strip, products.at(t * WIDTH), Spot(pixel, panel * WIDTH))
+
+
+def _finish(plan: WinogradPlan, epilogue: Epilogue, strip: View, products: View, first: Spot) -> None:
+    """The results of a tile, of which `first` is the first one, and what follows."""
+    below, results = plan.band.window.columns.out, _results(plan, products)
+    for i, sums in enumerate(results):
+        row: View = local("int32", WIDTH) if epilogue.is_light else strip.at(i * WIDTH)
+        row.put(0, sums, WIDTH)
+        if epilogue.is_light:
+            epilogue.emit_row(row, row, Spot(first.pixel + i // 2 * below + i % 2, first.channel))
+    if not epilogue.is_light:
+        with loop(2) as u:
+            epilogue.emit(strip.at(2 * u * WIDTH), 2, first.pixel + u * below, first.channel)
 
 
 def _transform(plan: WinogradPlan, rows: View, points: View) -> None:
@@ -62,20 +75,20 @@ def _transformed(d: list[Expr]) -> list[Expr]:
     return [T.bind(value) for value in (d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3])]
 
 
-def _results(plan: WinogradPlan, sums: View, first: Expr, tile: Expr) -> list[tuple[Expr, View]]:
-    """The pixels of a tile, and their values int32 (WIDTH): A' m A, divided by what the weights grew."""
-    size, columns = plan.loop.tiles * WIDTH, plan.band.window.columns
-    m = [[T.bind(sums.vector((4 * u + v) * size, WIDTH)) for v in range(4)] for u in range(4)]
+def _pixel(plan: WinogradPlan, first: Expr, tile: Expr) -> Expr:
+    """The first pixel of a tile; the last tile of a row reaches back."""
+    out = plan.band.window.columns.out
+    row = first + 2 * tirx.truncdiv(tile, plan.columns)
+    return T.bind(row * out + _smaller(2 * tirx.truncmod(tile, plan.columns), out - 2))
+
+
+def _results(plan: WinogradPlan, products: View) -> list[Expr]:
+    """int32 (2 x 2, WIDTH) of a tile: A' m A, divided by what the weights grew."""
+    size = plan.loop.tiles * WIDTH
+    m = [[T.bind(products.vector((4 * u + v) * size, WIDTH)) for v in range(4)] for u in range(4)]
     down = [_summed([m[u][v] for u in range(4)]) for v in range(4)]
-    row = T.bind(first + 2 * tirx.truncdiv(tile, plan.columns))
-    column = T.bind(_smaller(2 * tirx.truncmod(tile, plan.columns), columns.out - 2))
-    found = list[tuple[Expr, View]]()
-    for u in range(2):
-        for v, value in enumerate(_summed([down[v][u] for v in range(4)])):
-            values = local("int32", WIDTH)
-            values.put(0, value >> splat(SHIFT, WIDTH), WIDTH)
-            found.append(((row + u) * columns.out + column + v, values))
-    return found
+    sums = [_summed([down[v][u] for v in range(4)]) for u in range(2)]
+    return [value >> splat(SHIFT, WIDTH) for row in sums for value in row]
 
 
 def _summed(m: list[Expr]) -> list[Expr]:
