@@ -63,13 +63,15 @@ def _by_pairs(stage: Stage, isa: Isa, conv: XnorConv2d) -> list[Candidate]:
 
 
 def _by_words(stage: Stage, isa: Isa, conv: PackedConv) -> list[Candidate]:
-    rest = stage.ops[1:]
-    return [
-        Candidate(
-            f"words {tiles.name}", partial(write_binary_conv, isa=isa, conv=conv, rest=rest, tiles=tiles)
-        )
-        for tiles in bit_tilings(isa, conv, rest)
+    write = partial(write_binary_conv, isa=isa, conv=conv, rest=stage.ops[1:])
+    tilings = bit_tilings(isa, conv, stage.ops[1:])
+    by_panels = [Candidate(f"words {tiles.name}", partial(write, tiles=tiles)) for tiles in tilings]
+    by_tiles = [
+        Candidate(f"words {tiles.name} order=tiles", partial(write, tiles=tiles, tiles_first=True))
+        for tiles in tilings
+        if tiles.panels > 1
     ]
+    return [*by_panels[:1], *by_tiles[:1], *by_panels[1:], *by_tiles[1:]]
 
 
 def _dense(stage: Stage, isa: Isa, conv: Conv2d) -> list[Candidate]:

@@ -32,9 +32,14 @@ def bit_tilings(isa: Isa, conv: PackedConv, rest: tuple[Op, ...]) -> tuple[Tilin
 
 
 def write_binary_conv(
-    kernel: Kernel, isa: Isa, conv: PackedConv, rest: tuple[Op, ...], tiles: Tiling
+    kernel: Kernel,
+    isa: Isa,
+    conv: PackedConv,
+    rest: tuple[Op, ...],
+    tiles: Tiling,
+    tiles_first: bool = False,
 ) -> None:
-    """Emit the convolution and the operations behind it."""
+    """Emit the convolution and the operations behind it, panel by panel or all panels of a tile at a time."""
     x, result, win = packed_of(conv.x), rest[-1] if rest else conv, _window(conv)
     parts = Parts(conv.groups, conv.weights.shape[-1], conv.weights.shape[0] // conv.groups, tiles)
     planes, terms = weight_planes(conv), _product(conv)
@@ -48,7 +53,7 @@ def write_binary_conv(
     strip = kernel.scratch("int32", tiles.pixels * tiles.width)
     layer = _Layer(tile, terms, parts, bias, sums, strip)
     ends_fit = not isinstance(result.type, Packed) or (parts.capacity % WORD_BITS, tiles.width % 8) == (0, 0)
-    write = _write_panels if parts.fill_panels and ends_fit else _write_pixels
+    write = _write_panels if parts.fill_panels and ends_fit and not tiles_first else _write_pixels
     write(kernel, layer, conv, rest)
 
 

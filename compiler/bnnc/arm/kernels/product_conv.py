@@ -33,19 +33,28 @@ def write_product_conv(kernel: Kernel, conv: Conv2d, rest: tuple[Op, ...], plan:
     with kernel.shared("blocks", -(-n // plan.at_once)) as block:
         first = _smaller(block * plan.at_once, n - plan.at_once)
         rows.gather(first)
-        with kernel.shared("panels", panels) as panel:
-            own = _own_weights(kernel, weights.at(panel * panel_rows), panel_rows)
-            with loop(-(-plan.at_once // tile.pixels)) as t:
-                # The last tile reaches back over pixels that are done already.
-                pixel = _smaller(t * tile.pixels, plan.at_once - tile.pixels)
-                at, channel = first + pixel, panel * tile.width
-                row, own_bias = rows.at(pixel), bias.at(channel)
-                if in_place:
-                    sums = kernel.y("int32").at(at * conv.type.shape[2] + channel)
-                    tile.call(sums, row, own.view, own_bias)
-                else:
-                    tile.call(strip, row, own.view, own_bias)
-                    epilogue.emit(strip, tile.pixels, at, channel)
+
+        def emit(t: Expr, panel: Expr, own: Weights) -> None:
+            # The last tile reaches back over pixels that are done already.
+            pixel = _smaller(t * tile.pixels, plan.at_once - tile.pixels)
+            at, channel = first + pixel, panel * tile.width
+            row, own_bias = rows.at(pixel), bias.at(channel)
+            if in_place:
+                sums = kernel.y("int32").at(at * conv.type.shape[2] + channel)
+                tile.call(sums, row, own.view, own_bias)
+            else:
+                tile.call(strip, row, own.view, own_bias)
+                epilogue.emit(strip, tile.pixels, at, channel)
+
+        tiles = -(-plan.at_once // tile.pixels)
+        if plan.tiles_first and weights.is_plain:
+            with kernel.shared("tiles", tiles) as t, loop(panels) as panel:
+                emit(t, panel, weights.at(panel * panel_rows))
+        else:
+            with kernel.shared("panels", panels) as panel:
+                own = _own_weights(kernel, weights.at(panel * panel_rows), panel_rows)
+                with loop(tiles) as t:
+                    emit(t, panel, own)
 
 
 class _Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
 
 import numpy as np
@@ -34,8 +34,8 @@ _SIGN = 128
 class ProductPlan:
     """A tile, and how its rows come to be: windows are gathered, or the map itself `is_direct`ly read.
 
-    `at_once` windows are gathered before they are multiplied. Bytes of the map have `shift` less than its
-    codes once they are flipped.
+    `at_once` windows are gathered before they are multiplied: panel by panel, or where tiles come first all
+    panels of a tile. Bytes of the map have `shift` less than its codes once they are flipped.
     """
 
     loop: ProductLoop
@@ -44,15 +44,21 @@ class ProductPlan:
     at_once: int
     row_bytes: int
     shift: int
+    tiles_first: bool = False
 
     @property
     def name(self) -> str:
         """What tells it from the others of a convolution."""
-        return f"products pixels={self.loop.pixels} width={self.loop.width} run={self.loop.run}"
+        tile = f"pixels={self.loop.pixels} width={self.loop.width} run={self.loop.run} rows={self.at_once}"
+        return f"products {tile}{' order=tiles' if self.tiles_first else ''}"
 
 
 def product_plans(isa: Isa, conv: Conv2d, packed: bool) -> tuple[ProductPlan, ...]:
-    """All tiles, that of fewest instructions first; none where bytes do not hold the operands."""
+    """All tiles, that of fewest instructions first; none where bytes do not hold the operands.
+
+    Of each also those that gather fewer windows at once or take the panels of a tile one after another, the
+    further back the less they are like the first one.
+    """
     gather, n = byte_windows(conv, isa.products == "vnni"), prod(conv.type.shape[:2])
     if gather is None or not isa.products or weight_type(conv) != "int8":
         return ()
@@ -60,7 +66,22 @@ def product_plans(isa: Isa, conv: Conv2d, packed: bool) -> tuple[ProductPlan, ..
         return ()
     loops = [tile for tile in _loops(isa, conv, gather, n) if _fits(tile, conv, packed)]
     loops.sort(key=lambda tile: _instructions(tile, conv, n))
-    return tuple(_plan(tile, gather, n) for tile in loops)
+    strip_bytes = min(_STRIP_BYTES, isa.core.l2_bytes // 2)
+    plans = [[*_variants(isa, _plan(tile, gather, n, strip_bytes), n)] for tile in loops]
+    ranked = sorted(
+        ((i + j, i, plan) for i, own in enumerate(plans) for j, plan in enumerate(own)), key=lambda e: e[:2]
+    )
+    return tuple(plan for *_, plan in ranked)
+
+
+def _variants(isa: Isa, plan: ProductPlan, n: int) -> Iterator[ProductPlan]:
+    """A plan; with the other order of loops; with strips that the nearest cache holds beside weights."""
+    yield plan
+    yield replace(plan, tiles_first=True)
+    for size in (isa.core.l1_bytes // 2, isa.core.l1_bytes // 4):
+        other = _plan(plan.loop, plan.gather, n, size) if size else plan
+        if other.at_once < plan.at_once:
+            yield other
 
 
 def instructions(conv: Conv2d, plan: ProductPlan) -> float:
@@ -68,11 +89,11 @@ def instructions(conv: Conv2d, plan: ProductPlan) -> float:
     return _instructions(plan.loop, conv, prod(conv.type.shape[:2]))
 
 
-def _plan(tile: ProductLoop, gather: Gather, n: int) -> ProductPlan:
-    """How the rows of a tile come to be, of `n` pixels."""
+def _plan(tile: ProductLoop, gather: Gather, n: int, strip_bytes: int) -> ProductPlan:
+    """How the rows of a tile come to be, of `n` pixels, in strips of about so many bytes."""
     direct = _is_direct(gather) and tile.read_bytes == gather.depth
     row_bytes = gather.depth if direct else _aligned(tile.read_bytes)
-    blocks = 1 if direct else ceil(n * row_bytes / _STRIP_BYTES)
+    blocks = 1 if direct else ceil(n * row_bytes / strip_bytes)
     at_once = max(ceil(n / blocks), tile.pixels)
     shift = (-_SIGN if tile.unsigned else _SIGN) if gather.flip else 0
     return ProductPlan(tile, gather, direct, at_once, row_bytes, shift)

@@ -57,7 +57,7 @@ def wb_plans(isa: Isa, conv: XnorConv2d, win: Window, packed: bool) -> tuple[WbP
     # Of equals the larger tile.
     works = {plan: _work(isa, plan, win, conv.groups) for plan in reversed([*_plans(isa, conv, win, packed)])}
     slots = {plan: isa.core.slots(*work) for plan, work in works.items()}
-    # As many slots about are as good as equal; then instructions count.
+    # About as many slots are as good as equal; then instructions count.
     near = NEAR * min(slots.values(), default=0)
     return tuple(sorted(works, key=lambda plan: (max(slots[plan], near), works[plan][0])))
 
