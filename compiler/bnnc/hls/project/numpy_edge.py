@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 
 from bnnc.errors import BnncError
@@ -45,8 +47,11 @@ def order_lines(graph: Graph) -> list[str]:
 
 
 def numbers(array: Array) -> str:
-    """An array as nested lists of literals that mean exactly its numbers."""
-    return repr(array.astype(np.float64).tolist()).replace("inf", "np.inf").replace("nan", "np.nan")
+    """An array as nested lists of the shortest decimals that mean exactly its numbers, in lines."""
+    shortest = np.array([float(str(number)) for number in array.ravel()]).reshape(array.shape)
+    assert np.array_equal(shortest.astype(array.dtype), array, equal_nan=True)
+    text = repr(shortest.tolist()).replace("inf", "np.inf").replace("nan", "np.nan")
+    return textwrap.fill(text, 110, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _lines(op: Op) -> list[str]:
@@ -105,4 +110,4 @@ def _clip(lo: float, hi: float) -> tuple[str, ...]:
 
 
 def _constant(array: Array) -> str:
-    return f"np.array({numbers(array)}, np.float32)"
+    return f"np.array({numbers(array.astype(np.float32))}, np.float32)"
