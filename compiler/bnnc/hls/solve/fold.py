@@ -17,7 +17,7 @@ from bnnc.hls.lower import Accelerator, assemble
 from bnnc.hls.model.parts import part_of
 from bnnc.hls.model.resources import NOTHING, Resources
 from bnnc.hls.names import Names
-from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, Choice, Folding, HlsOptions
+from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, Choice, HlsOptions
 from bnnc.hls.plan import plan_layers
 from bnnc.hls.settings import chosen_settings, default_settings, maximal_settings, minimal_settings
 from bnnc.hls.solve.explain import Explained
