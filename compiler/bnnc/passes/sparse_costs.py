@@ -15,17 +15,9 @@ from bnnc.ir.op import tensor_of
 from bnnc.ir.sparse_ops import SparseDense
 
 _ENTRY, _WIDE_ENTRY, _ROW = 8.0, 9.5, 21.0  # by products: an entry of up to 8 bits, of more, a row
-_NONZERO, _USED, _WEIGHT = (
-    4.0,
-    18.5,
-    8.5,
-)  # by sums: a nonzero, a weight that its row uses, any weight of a row
-DENSE_PRODUCT = {
-    "sdot": 0.082,
-    "smlal": 0.218,
-    "vnni": 0.035,
-    "": 0.595,
-}  # by `Isa.products`: a product of 8-bit integers
+_NONZERO, _USED = 4.0, 18.5  # by sums: a nonzero, a weight that its row uses
+_WEIGHT = 8.5  # by sums: any weight of a row
+DENSE_PRODUCT = {"sdot": 0.082, "smlal": 0.218, "vnni": 0.035, "": 0.595}  # of bytes, by `Isa.products`
 CACHE_BYTES = 1 << 20
 # Instructions while a byte comes from memory: at 4 GB/s, 1.8 GHz and one a cycle; on x86 as measured.
 _BYTE, _X86_BYTE = 0.5, 0.08
@@ -69,13 +61,16 @@ def from_memory(n_bytes: int, products: str = "") -> float:
 
 
 def sparse_pays(layer: SparseLayer, products: str) -> tuple[bool, str]:
-    """Whether a layer is cheaper sparse than dense with kernels that multiply by `products`, and why."""
+    """Whether a layer is cheaper entry by entry than dense with kernels that multiply by `products`, and why.
+
+    Kernels that look entries up cost what `arm.kernels.lookup_dense` counts, for each layer anew.
+    """
     by_products, by_sums, dense = layer.products(), layer.sums(), layer.dense(products)
     best, way = (by_sums, "sums") if by_sums < by_products else (by_products, "products")
     share = layer.nonzeros / (layer.n_out * layer.n_in)
     return best < dense, (
-        f"{share:.1%} of {layer.n_out} x {layer.n_in} weights: about {best:,.0f} instructions sparse "
-        f"(by {way}), {dense:,.0f} dense"
+        f"{share:.1%} of {layer.n_out} x {layer.n_in} weights: about {best:,.0f} instructions entry by "
+        f"entry (by {way}), {dense:,.0f} dense"
     )
 
 
