@@ -13,11 +13,8 @@ from tests.hls.branches import (
     BRANCHES,
     conv,
     grouped_network,
-    rescales,
-    residual_network,
     shuffled_network,
     sign,
-    sparse_network,
     word_groups,
     wrapping_sums,
 )
@@ -28,7 +25,6 @@ from tests.hls.projects import (
     map_input,
     packed,
     random_folding,
-    smallest_folding,
 )
 
 from bnnc.hls.lower import foldables, lower
@@ -48,18 +44,13 @@ def default_folding(graph: Graph) -> Folding:
 @pytest.mark.parametrize(
     ("make", "folding"),
     [
-        (residual_network, default_folding),
-        (grouped_network, smallest_folding),
-        (grouped_network, largest_folding),
         (word_groups, default_folding),
-        (sparse_network, smallest_folding),
-        (sparse_network, largest_folding),
         (shuffled_network, largest_folding),
-        (rescales, default_folding),
         (wrapping_sums, default_folding),
     ],
 )
 def test_network(make: Callable[[], Graph], folding: Callable[[Graph], Folding], tmp_path: Path) -> None:
+    """The others are in test_foldings.py."""
     graph = make()
     assert_as_sim(graph, tmp_path, folding(graph), samples=6)
 
