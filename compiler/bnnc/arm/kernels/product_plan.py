@@ -67,17 +67,19 @@ def product_plans(isa: Isa, conv: Conv2d, packed: bool) -> tuple[ProductPlan, ..
     loops = [tile for tile in _loops(isa, conv, gather, n) if _fits(tile, conv, packed)]
     loops.sort(key=lambda tile: _instructions(tile, conv, n))
     strip_bytes = min(_STRIP_BYTES, isa.core.l2_bytes // 2)
-    plans = [[*_variants(isa, _plan(tile, gather, n, strip_bytes), n)] for tile in loops]
+    plans = [[*_variants(isa, conv, _plan(tile, gather, n, strip_bytes))] for tile in loops]
     ranked = sorted(
         ((i + j, i, plan) for i, own in enumerate(plans) for j, plan in enumerate(own)), key=lambda e: e[:2]
     )
     return tuple(plan for *_, plan in ranked)
 
 
-def _variants(isa: Isa, plan: ProductPlan, n: int) -> Iterator[ProductPlan]:
+def _variants(isa: Isa, conv: Conv2d, plan: ProductPlan) -> Iterator[ProductPlan]:
     """A plan; with the other order of loops; with strips that the nearest cache holds beside weights."""
     yield plan
-    yield replace(plan, tiles_first=True)
+    n, (*_, outputs) = prod(conv.type.shape[:2]), conv.type.shape
+    if plan.at_once > plan.loop.pixels and outputs > plan.loop.width:
+        yield replace(plan, tiles_first=True)
     for size in (isa.core.l1_bytes // 2, isa.core.l1_bytes // 4):
         other = _plan(plan.loop, plan.gather, n, size) if size else plan
         if other.at_once < plan.at_once:
