@@ -23,6 +23,7 @@ STEP = 16  # bytes of a register
 _HALVES = 8  # 16-bit lanes
 _AT_ONCE = 4  # registers of weights that are loaded at once
 _REGISTERS = 32
+_TURNS = 2
 _MAX_PAIR_OFFSET = 1008  # of an instruction that loads two registers
 
 
@@ -69,7 +70,7 @@ class SmlalLoop:
     @property
     def fits(self) -> bool:
         """Whether there are registers enough."""
-        return self._first_short + self.pixels <= _REGISTERS
+        return self._first_short + self.pixels * self._together <= _REGISTERS
 
     @property
     def name(self) -> str:
@@ -111,6 +112,11 @@ class SmlalLoop:
     def _first_short(self) -> int:
         return self._first_weights + max(_AT_ONCE, self.chain)
 
+    @property
+    def _together(self) -> int:
+        """Channels whose chains take turns: a core that issues in order would wait for the next link."""
+        return min(max(_AT_ONCE // self.chain, 1), _TURNS)
+
     def _before(self) -> Iterator[str]:
         for i in range(self.pixels * self.width):
             yield f"movi v{i}.2d, #0"
@@ -122,8 +128,8 @@ class SmlalLoop:
         for first in range(0, self.width, per_load):
             count = per_load * self.chain
             yield f"ld1 {registers(self._first_weights, count, '16b')}, [{{w}}], #{STEP * count}"
-            for channel in range(per_load):
-                yield from self._channel(first + channel, self._first_weights + channel * self.chain)
+            for channel in range(0, per_load, self._together):
+                yield from self._channels(first + channel, self._first_weights + channel * self.chain)
 
     def _load_map(self) -> Iterator[str]:
         for pixel in (*range(1, self.pixels), 0):
@@ -137,17 +143,19 @@ class SmlalLoop:
                 for i in range(0, self.chain, 2):
                     yield f"ldp q{x + i}, q{x + i + 1}, [{{x}}, #{offset + STEP * i}]"
 
-    def _channel(self, channel: int, w: int) -> Iterator[str]:
-        """The products of a channel with all pixels, whose chains take turns."""
+    def _channels(self, first: int, w: int) -> Iterator[str]:
+        """The products of neighbouring channels with all pixels, whose chains take turns."""
+        turns = [(c, pixel) for c in range(self._together) for pixel in range(self.pixels)]
         for i in range(2 * self.chain):
-            high, weights = i % 2, f"v{w + i // 2}"
+            high = i % 2
             operation = ("smlal" if i else "smull") + ("2" if high else "")
             shape = "16b" if high else "8b"
-            for pixel in range(self.pixels):
+            for n, (c, pixel) in enumerate(turns):
+                weights = f"v{w + c * self.chain + i // 2}"
                 x = f"v{self._first_map + pixel * self.chain + i // 2}"
-                yield f"{operation} v{self._first_short + pixel}.8h, {weights}.{shape}, {x}.{shape}"
-        for pixel in range(self.pixels):
-            yield f"sadalp v{pixel * self.width + channel}.4s, v{self._first_short + pixel}.8h"
+                yield f"{operation} v{self._first_short + n}.8h, {weights}.{shape}, {x}.{shape}"
+        for n, (c, pixel) in enumerate(turns):
+            yield f"sadalp v{pixel * self.width + first + c}.4s, v{self._first_short + n}.8h"
 
     def _after(self) -> Iterator[str]:
         """Lanes are added, and the bias."""
