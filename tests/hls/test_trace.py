@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from tests.hls.branches import BRANCHES, shuffled_network, sparse_network
 from tests.hls.logged import logged
-from tests.hls.projects import ENGINES, every_engine, largest_folding, random_folding, smallest_folding
+from tests.hls.projects import (
+    ENGINES,
+    Folding,
+    every_engine,
+    largest_folding,
+    random_folding,
+    smallest_folding,
+)
 
 from bnnc.hls.lower import lower
 from bnnc.hls.model.trace import READ, READ_SECOND, WRITE
@@ -18,13 +25,23 @@ from bnnc.ir.graph import Graph
 
 FEW = (every_engine, sparse_network, shuffled_network)
 MANY = [make for make in (*ENGINES, *BRANCHES) if make not in FEW]
-FOLDINGS = [smallest_folding, largest_folding, lambda graph: random_folding(graph, 3), lambda graph: None]
+
+
+def some_folding(graph: Graph) -> Folding:
+    return random_folding(graph, 3)
+
+
+def default_folding(graph: Graph) -> Folding:
+    return {}
+
+
+FOLDINGS = (smallest_folding, largest_folding, some_folding, default_folding)
 
 
 @pytest.mark.parametrize("make", [*ENGINES, *BRANCHES, every_engine])
 @pytest.mark.parametrize("folding", FOLDINGS)
 def test_a_trace_has_the_steps_and_words_that_the_unit_says(
-    make: Callable[[], Graph], folding: Callable[[Graph], None]
+    make: Callable[[], Graph], folding: Callable[[Graph], Folding]
 ) -> None:
     graph = make()
     for stage in lower(graph, Names(), folding(graph)).stages:

@@ -44,7 +44,10 @@ class Schedule:
         p.fifos["start"] = np.cumsum(p.fifos["words"]) - p.fifos["words"]
         p.units["last"] = interval - 1
         p.tail_time[:] = LONG_AGO
-        times = (np.zeros(int(p.fifos["words"].sum()), np.int64) for _ in range(2))
+        # Without bounds the last word is there when all units have run one after the other; putting off
+        # adds no more than a few times that before it ends or is given up.
+        dtype = np.int32 if 16 * int(p.units["steps"].sum()) < 2**31 else np.int64
+        times = (np.zeros(int(p.fifos["words"].sum()), dtype) for _ in range(2))
         self._pipeline = p._replace(write_time=next(times), read_time=next(times))
         self._interval = interval
         self._rounds = min(MORE_ROUNDS, max(ROUNDS, EVENTS // len(p.at)))

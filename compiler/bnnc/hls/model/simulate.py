@@ -143,7 +143,7 @@ def _interval(run: Run) -> Fraction | None:
     """
     records, fifos = run.state.samples[:, : run.samples], run.state.fifos
     begun, shape = records["begun"], records["shape"]
-    reach = int(-(-fifos["depth"] // fifos["words"]).max())
+    reach = int(np.ceil(fifos["depth"] / fifos["words"]).max())
     for n in (1, 2, 3):
         apart = (begun[:, n:] - begun[:, :-n])[:, -reach * n :]
         same = (shape[:, n:] == shape[:, :-n])[:, -reach * n :]
