@@ -97,3 +97,18 @@ def test_a_bad_line_is_named(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text("\n{}\n")
     options = ("--target", "arm", "-o", tmp_path / "out", "--tuning-log", tmp_path / "log.jsonl")
     assert "log.jsonl:2: not an entry with" in bnnc("compile", model, *options, status=1).stderr
+
+
+def test_a_log_that_cannot_be_written_is_an_error_before_anything_is_measured(
+    bnnc: Bnnc, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnnc.tune.tuner.tune", lambda *_: pytest.fail("it was measured"))
+    (tmp_path / "file").touch()
+    options = ("--target", "arm", "-o", tmp_path / "out", "--tune", "--tuning-log", tmp_path / "file" / "log")
+    assert str(tmp_path / "file") in bnnc("compile", model, *options, status=1).stderr
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    assert (
+        "--force"
+        in bnnc("compile", model, "--target", "arm", "-o", tmp_path / "out", "--tune", status=1).stderr
+    )

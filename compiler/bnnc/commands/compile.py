@@ -94,8 +94,8 @@ def command(
     tuning, hls = parted(others)
     target = build_target(kind, cpu, compress, threads, taken_options(**hls))
     opened = open_network(path, domain, calibrate)
-    target = tuned_target(opened, target, **tuning)
     with new_folder(output, force) as folder:
+        target = tuned_target(opened, target, **tuning)
         x = choose_samples(opened, data, samples, DEFAULT_SAMPLES, calibrate)
         with working(f"compiling {path.name} for {kind}"):
             manifest = compile_network(opened, target, x, folder)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,10 +89,9 @@ def tuned_target(
 
     known = read_log(tuning_log) if tuning_log and (tuning_log.exists() or not tune) else TuningLog()
     if tune:
-        entries = _measured(network, target, tune_with, tune_candidates, known)
-        known = known.with_entries(entries)
-        if tuning_log:
-            _write(known, tuning_log)
+        with _written(tuning_log) as staged:
+            known = known.with_entries(_measured(network, target, tune_with, tune_candidates, known))
+            staged.write_text(str(known), encoding="utf-8")
     chosen = choose(network.graph, target, known)
     for note in chosen.notes:
         click.echo(f"note: {note}", err=True)
@@ -120,8 +121,14 @@ def _sums(entries: list[Entry]) -> str:
     return f"{before:,.0f} instructions -> {after:,.0f}"
 
 
-def _write(log: TuningLog, path: Path) -> None:
+@contextmanager
+def _written(log: Path | None) -> Iterator[Path]:
+    """A path that becomes the log, which is known to be possible before anything is measured."""
     from bnnc.executors.output import new_file
 
-    with new_file(path) as staged:
-        staged.write_text(str(log), encoding="utf-8")
+    if log is None:
+        with tempfile.TemporaryDirectory(prefix="bnnc-") as folder:
+            yield Path(folder) / "log.jsonl"
+    else:
+        with new_file(log) as staged:
+            yield staged
