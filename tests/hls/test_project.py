@@ -115,7 +115,7 @@ def test_nothing_that_a_tool_refuses(make: Callable[[], Graph], tmp_path: Path) 
 @pytest.mark.parametrize("make", PROJECTS)
 def test_no_warning_of_a_strict_compiler(make: Callable[[], Graph], tmp_path: Path) -> None:
     write_project(make(), tmp_path)
-    strict = ["-std=c++14", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Wpedantic", "-Werror"]
+    strict = ["-std=c++11", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Wpedantic", "-Werror"]
     includes = ["-isystem", str(csim.vendor_headers())]
     sources = [str(tmp_path / "src" / "net.cpp"), str(tmp_path / "tb" / "net_tb.cpp")]
     done = subprocess.run(
