@@ -24,9 +24,14 @@ def test_every_core_was_counted() -> None:
     assert COUNTED.keys() == CORES.keys()
 
 
-@pytest.mark.parametrize("name", names("ones", "element"))
-def test_xnor_popcount_and_thresholds_are_within_a_twentieth(name: str) -> None:
+@pytest.mark.parametrize("name", names("ones", "full_adders"))
+def test_xnor_popcount_is_within_a_twentieth(name: str) -> None:
     assert off(CORES[name]) < 0.05
+
+
+@pytest.mark.parametrize("name", names("element"))
+def test_accumulators_and_thresholds_are_within_an_eighth(name: str) -> None:
+    assert off(CORES[name]) < 0.125
 
 
 @pytest.mark.parametrize("name", names("dot", "rom"))
