@@ -33,7 +33,11 @@ def test_figures_are_those_of_the_models(tmp_path: Path) -> None:
     graph = convolutional_network()
     found = report(graph, tmp_path, part="zcu104", clock_mhz=200)
     acc = fold(graph, Names(), HlsOptions("zcu104", 200)).accelerator
-    assert (found["part"], found["clock_mhz"], found["ii_cycles"]) == ("xczu7ev-ffvc1156-2-e", 200, acc.cycles)
+    assert (found["part"], found["clock_mhz"], found["ii_cycles"]) == (
+        "xczu7ev-ffvc1156-2-e",
+        200,
+        acc.cycles,
+    )
     assert found["fps"] == pytest.approx(200e6 / acc.cycles, abs=0.01)
     assert found["latency_cycles"] >= acc.cycles
     assert found["resources"]["lut"] == acc.resources.lut

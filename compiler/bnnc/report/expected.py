@@ -11,9 +11,10 @@ def expected(details: Mapping[str, Any]) -> str | None:
     if "ii_cycles" not in details:
         return None
     clock, taken = float(details["clock_mhz"]), details["resources"]
+    cycles = f"{details['ii_cycles']:,} cycles a sample"
     memory = f"{taken['bram18'] / 2:g} BRAM36" + (f", {taken['uram']:,} URAM" if taken["uram"] else "")
     return (
-        f"{details['fps']:,.0f} samples a second at {clock:g} MHz ({details['ii_cycles']:,} cycles a sample), "
+        f"{details['fps']:,.0f} samples a second at {clock:g} MHz ({cycles}), "
         f"latency {details['latency_cycles'] / clock:,.1f} us, {taken['lut']:,} LUTs and {memory} "
         f"of {details['part']}, by bnnc's models; report.html has more"
     )

@@ -16,9 +16,9 @@ from bnnc.hls.model.memory import fifo_cost
 from bnnc.hls.model.parts import Part
 from bnnc.hls.model.resources import Resources, total
 from bnnc.hls.model.simulate import Simulation
+from bnnc.hls.model.sizing import LEAST
 from bnnc.hls.network import Stage
 from bnnc.hls.solve.explain import Explained, Row
-from bnnc.hls.model.sizing import LEAST
 from bnnc.hls.solve.options import Node, Option
 from bnnc.hls.solve.solver import Goal, Solution
 from bnnc.hls.solve.space import amounts
