@@ -65,7 +65,7 @@ def test_files(tmp_path: Path) -> None:
         "tb/net_tb.cpp",
     }
     expected |= {"README.md", "scripts/vitis_hls.tcl", "scripts/out_of_context.tcl", "hls_config.cfg"}
-    expected |= {"folding.json", "driver/pynq/net_pynq.py"}
+    expected |= {"folding.json", "report.html", "report.json", "driver/pynq/net_pynq.py"}
     c_files = ("bnnc_edge.c", "bnnc_edge.h", "bnnc_file.h", "bnnc_npy.c", "bnnc_npy.h", "main.c")
     c_files += ("net_driver.c", "net_driver.h", "net_edge.c")
     expected |= {f"driver/baremetal/{file}" for file in c_files}
