@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from bnnc.errors import Finding
 from bnnc.hls.project.rules.functions import Function, Functions
 from bnnc.hls.project.rules.grammar import FLAG, GRAMMAR, Directive, Place
-from bnnc.hls.project.source import Source, text, walk
+from bnnc.hls.project.source import BAMBU, Source, text, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+FOR_CLANG = re.compile(r"\s*clang (loop unroll\(full\)|attribute (push\(.*\)|pop))\s*$")
+"""Pragmas of the compiler that Bambu is built on."""
 OPTION = re.compile(r"(\w+)\s*(?:=\s*(\S+))?\s*")
 
 
@@ -36,6 +38,8 @@ def misused(source: Source, known: Functions) -> Iterator[Finding]:
     for node in walk(source.root, "preproc_call"):
         if text(node.child_by_field_name("directive")) != "#pragma":
             yield Finding(source.where(node), f"{text(node).strip()} is no pragma")
+            continue
+        if FOR_CLANG.match(text(node.child_by_field_name("argument"))) and source.tool is BAMBU:
             continue
         pragma = _pragma(node)
         directive = grammar.get(pragma.name)

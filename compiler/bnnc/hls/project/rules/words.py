@@ -13,7 +13,7 @@ TOOLS_HEADER = "bnnc_tools.h"
 
 DIRECTIVE = re.compile(r"^\s*#\s*(\w+)(.*)", re.MULTILINE)
 GUARD = re.compile(r"#ifndef (\w+)\n#define \1\n")
-FOR_BAMBU = re.compile(r"^#if defined\(__BAMBU__\)\n(#pragma HLS .*\n)+#endif\n", re.MULTILINE)
+FOR_BAMBU = re.compile(r"^#if defined\(__BAMBU__\)\n(#pragma (HLS|clang) .*\n)+#endif\n", re.MULTILINE)
 """Bambu refuses pragmas that come from macros: it has those of the top function in lines of their own."""
 
 
