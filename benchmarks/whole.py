@@ -23,10 +23,10 @@ from bnnc.bench.profile import LayerFigures, Profile, measure
 from bnnc.bench.wallclock import Stopwatch
 from bnnc.executors.cache import default_root
 from bnnc.executors.network import Network, open_network
-from bnnc.ir.parts import core_input, core_result
 
 CPU = "cortex-a76"
 CNV = "cnv_w1a1_cifar10_qonnx"
+SMALL = ("tfc_1w1a", "lfc_w1a1_mnist")
 RESNET = "pcnn_resnet18"
 IMAGE = (1, 3, 224, 224)
 # What multiplies and accumulates: popcounts, products, dot products; ssubw and saddw of one-bit weights.
@@ -91,22 +91,25 @@ def _resnet_goals(seconds: dict[str, float], compile_seconds: float) -> list[Goa
 def memory() -> Section:
     """Working memory beside what has to live at once, and the size of the programs."""
     rows, goals, notes = list[Row](), list[Goal](), list[str]()
-    for network in _found(notes):
+    for network in (*_small(), *_found(notes)):
         program = compiled_network(network, "arm", CPU)
         details = program.manifest.details
         needed = max(stage["arena_bytes"] for stage in details["stages"])
         ends = details["arena_bytes"] - planned_bytes(program)
         arena, size = details["arena_bytes"] - ends, (program.folder / program.name).stat().st_size
         rest = size - details["weight_bytes"]
-        constants, samples = details["weight_bytes"], self_test_bytes(program)
-        rows.append((program.name, arena, needed, arena / needed, ends, constants, size, rest, samples))
+        constants = details["weight_bytes"]
+        rows.append((program.name, arena, needed, arena / needed, ends, constants, size, rest))
         goals.append(
             Goal(f"working memory of {program.name} beside what lives at once", arena / needed, ARENA)
         )
         goals.append(Goal(f"bytes of the program beside its constants, {program.name}", rest, PROGRAM_BYTES))
     columns = ["network", "arena", "most that lives at once", "ratio", "buffers of codes and integers"]
-    columns += ["constants", "static program", "beside constants", "of that samples of the self-test"]
-    text = f"Bytes, for {CPU}. The arena holds values between layers and scratch memory.\n\n"
+    columns += ["constants", "static program", "beside constants"]
+    text = (
+        f"Bytes, for {CPU}. The arena holds values between layers and scratch memory. Constants are all that "
+        "kernels read: packed weights, thresholds, multipliers and tables, as in weights.bin.\n\n"
+    )
     return Section("memory", "Memory", text + table(columns, rows) + _listed(notes), tuple(goals))
 
 
@@ -128,17 +131,19 @@ def planned_bytes(program: Compiled) -> int:
     return int(start)
 
 
-def self_test_bytes(program: Compiled) -> int:
-    """The one sample that is built in: its codes and its integers."""
-    return core_input(program.graph).type.n_bytes + core_result(program.graph).type.n_bytes
-
-
 def _executed(trace: Trace, plain: set[int]) -> int:
     return sum(trace.lengths[b] * n for b, n in trace.executions.items() if b not in plain)
 
 
 def _is_product(line: str) -> bool:
     return line.split()[0].startswith(PRODUCTS)
+
+
+def _small() -> Iterator[Network]:
+    """Dense networks that are beside the checkout."""
+    for network in published():
+        if network.name in SMALL:
+            yield open_network(network.model, network.domain or None, default_root(os.environ))
 
 
 def _found(notes: list[str]) -> Iterator[Network]:
