@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import ort
@@ -91,7 +92,7 @@ def _resnet_goals(seconds: dict[str, float], compile_seconds: float) -> list[Goa
 def memory() -> Section:
     """Working memory beside what has to live at once, and the size of the programs."""
     rows, goals, notes = list[Row](), list[Goal](), list[str]()
-    for network in (*_small(), *_found(notes)):
+    for network in chain(_small(), _found(notes)):
         program = compiled_network(network, "arm", CPU)
         details = program.manifest.details
         needed = max(stage["arena_bytes"] for stage in details["stages"])
