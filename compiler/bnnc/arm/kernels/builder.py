@@ -29,7 +29,7 @@ Expr = Any  # a TIR expression, or a Python integer where it is known now
 ALIGNMENT = 64
 # Nothing at all, which LLVM must not double.
 _ONCE = """define void @bnnc_once() alwaysinline nounwind {
-  call void asm sideeffect "", ""() noduplicate
+  call void asm sideeffect "", "~{memory}"() noduplicate
   ret void
 }
 """
@@ -141,12 +141,11 @@ class Kernel:
                 yield i
 
     @contextmanager
-    def repeated(self, stop: Expr) -> Iterator[Expr]:
+    def repeated(self, stop: Expr, always: bool = False) -> Iterator[Expr]:
         """for (i = 0; i < stop; i++) around enough to fill the registers."""
         with loop(stop) as i:
-            if self._keeps_loops:
-                with T.attr(tirx.const(0, "int32"), "pragma_import_llvm", _ONCE):
-                    T.evaluate(tirx.call_extern("void", "bnnc_once"))
+            if self._keeps_loops or always:
+                keep()
             yield i
 
     @property
@@ -208,6 +207,12 @@ def loop(stop: Expr, start: Expr = 0) -> Iterator[Expr]:
     else:
         with T.serial(start, stop) as i:
             yield i
+
+
+def keep() -> None:
+    """Say in a loop that LLVM must not unroll it."""
+    with T.attr(tirx.const(0, "int32"), "pragma_import_llvm", _ONCE):
+        T.evaluate(tirx.call_extern("void", "bnnc_once"))
 
 
 def local(dtype: str, size: int = 1) -> View:

@@ -12,7 +12,7 @@ import numpy as np
 from tvm import tirx
 
 from bnnc.arm.kernels.builder import Expr, Kernel, View, bits_as, cast, loop, splat
-from bnnc.arm.kernels.levels import Spot, VectorStep, padded
+from bnnc.arm.kernels.levels import MAX_COMPARED_CUTS, Spot, VectorStep, padded
 from bnnc.arm.kernels.steps import Step, below_no_cut, step_of
 from bnnc.ir.elem import Elem
 from bnnc.ir.integer_ops import NO_CUT, Threshold
@@ -21,6 +21,7 @@ from bnnc.ir.packed_ops import Pack
 from bnnc.ir.types import WORD_BITS, Packed, Tensor
 
 _CHUNK = 16  # lanes that steps work on at a time: few enough to stay in registers
+_FEW = 8  # the same beside the constants of several cuts
 
 
 class Row(Protocol):
@@ -44,8 +45,10 @@ class Epilogue:
         self._kernel, self._type = kernel, result.type
         self._channels, self._width, self._capacity = result.type.shape[-1], width, capacity
         self._group = next(g for g in (32, 16, 8, 4, 2, 1) if width % g == 0)
-        self._chunk = min(self._group, _CHUNK)
+        self._chunk = min(self._group, _FEW if _has_many_cuts(ops) else _CHUNK)
         self._cut = self._single_cut(head, ops)
+        if self._cut is None:
+            self._group = self._chunk
         steps = self._steps(head, ops)
         # Where integers are stored by vectors, the last steps are done on the way.
         on_the_way = isinstance(self._type, Tensor) and self.is_whole
@@ -67,7 +70,7 @@ class Epilogue:
 
     def emit(self, strip: View, pixels: int, pixel: Expr, channel: Expr) -> None:
         """Store a strip (pixels, width) whose first element is (pixel, channel) of the result."""
-        with self._kernel.repeated(pixels) as p:
+        with self._kernel.repeated(pixels, always=bool(self._early)) as p:
             row = strip.at(p * self._width)
             self.emit_row(row, row, Spot(pixel + p, channel))
 
@@ -94,13 +97,16 @@ class Epilogue:
     def _apply(self, step: Step, row: Row, strip: View, first: Spot) -> None:
         """Values of the row to values in the strip."""
         if step.vector:
-            with loop(self._width // self._chunk) as k:
+            with self._kernel.repeated(self._width // self._chunk, always=True) as k:
                 at, lanes = k * self._chunk, self._chunk
                 spot = Spot(first.pixel, first.channel + at)
                 strip.put(at, step.vector(row.vector(at, lanes), spot, lanes), lanes)
         if step.scalar:
+            if row is not strip:  # a row may be registers, which cannot be counted through
+                with loop(self._width // self._chunk) as k:
+                    strip.put(k * self._chunk, row.vector(k * self._chunk, self._chunk), self._chunk)
             with loop(self._valid(first.channel)) as c:
-                strip.put(c, step.scalar(row[c], Spot(first.pixel, first.channel + c)))
+                strip.put(c, step.scalar(strip[c], Spot(first.pixel, first.channel + c)))
 
     def _store_planes(self, row: Row, first: Spot, elem: Elem) -> None:
         """Bits of a group of channels at a time."""
@@ -108,7 +114,7 @@ class Epilogue:
         assert group >= 8, "a strip of a packed result ends inside a byte"
         plane_size = -(-self._channels // WORD_BITS) * WORD_BITS // group
         out = self._kernel.y(f"uint{group}")
-        with loop(self._width // group) as g:
+        with self._kernel.repeated(self._width // group) as g:
             values, spot = row.vector(g * group, group), Spot(first.pixel, first.channel + g * group)
             place = _divided(first.channel, group) + g
             for plane in range(elem.bits):
@@ -131,7 +137,7 @@ class Epilogue:
         out = self._kernel.y(dtype).at(first.pixel * self._channels + first.channel)
         if self.is_whole:
             lanes = self._chunk
-            with loop(self._width // lanes) as k:
+            with self._kernel.repeated(self._width // lanes) as k:
                 values, spot = row.vector(k * lanes, lanes), Spot(first.pixel, first.channel + k * lanes)
                 for step in self._late:
                     assert step.vector
@@ -172,6 +178,11 @@ def strip_width(result: Op) -> int:
     """Channels of a strip that holds a whole pixel: whole words where the result is packed."""
     channels = result.type.shape[-1]
     return -(-channels // WORD_BITS) * WORD_BITS if isinstance(result.type, Packed) else channels
+
+
+def _has_many_cuts(ops: tuple[Op, ...]) -> bool:
+    """Whether values are compared with more than one cut."""
+    return any(isinstance(op, Threshold) and 1 < op.cuts.shape[1] <= MAX_COMPARED_CUTS for op in ops)
 
 
 def _vectors_at_the_end(steps: list[Step]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
-from bnnc.arm.kernels.builder import Expr, View, loop, splat
+from bnnc.arm.kernels.builder import Expr, View, keep, loop, splat
 from bnnc.arm.kernels.window import Window
 
 _VECTOR = 16
@@ -63,6 +63,7 @@ class Gather:
         rows, columns, channels = self.window.rows, self.window.columns, self.channels
         self._fill_bytes(strip)
         with loop(rows.end_tap(oy), rows.first_tap(oy)) as u:
+            keep()
             source = (rows.source(oy, u) * columns.size + columns.source(ox, 0)) * channels
             for v, count in self._neighbours():
                 to, at = (u * columns.kernel + v) * channels, source + v * columns.dilation * channels
@@ -81,6 +82,7 @@ class Gather:
             loop(rows.end_tap(oy), rows.first_tap(oy)) as u,
             loop(columns.end_tap(ox), columns.first_tap(ox)) as v,
         ):
+            keep()
             source = (rows.source(oy, u) * columns.size + columns.source(ox, v)) * channels
             self._copy_bytes(x.at(source), strip.at((u * columns.kernel + v) * channels), channels)
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from tvm import tirx
 
-from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, loop, splat, spread
+from bnnc.arm.kernels.builder import Expr, Kernel, View, cast, keep, loop, splat, spread
 from bnnc.ir.elem import B1_PM, I8, I16, elem
 from bnnc.ir.integer_ops import Conv2d
 from bnnc.ir.op import Array
@@ -79,6 +79,7 @@ def expanded(kernel: Kernel, stored: Weights, rows: int) -> Weights:
     """The first `rows` rows as bytes in scratch memory, for tiles that come back to them again and again."""
     memory = kernel.scratch("int8", rows * stored.width)
     with loop(rows) as number:
+        keep()
         for part in stored.row(number):
             memory.put(number * stored.width + part.first, cast("int8", part.values, part.lanes), part.lanes)
     return Weights(memory, stored.width, _Plain())
