@@ -13,6 +13,7 @@ from tests.graphs import random_graph
 from bnnc.arm import build as arm
 from bnnc.arm.linux import run_program
 from bnnc.arm.self_test import digest, n_codes, sample_codes
+from bnnc.ir.op import Array
 from bnnc.ir.parts import core_input
 from bnnc.passes.pack import PackBits
 from bnnc.sim.edge import encode
@@ -38,7 +39,7 @@ def test_samples_differ() -> None:
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32])
 def test_a_digest_changes_with_every_integer(dtype: type) -> None:
     rng = np.random.default_rng(0)
-    raw = rng.integers(-100 if dtype != np.uint8 else 0, 100, 200).astype(dtype)
+    raw: Array = rng.integers(-100 if dtype != np.uint8 else 0, 100, 200).astype(dtype)
     known = digest(raw)
     assert 0 <= known < 2**64
     for i in range(200):

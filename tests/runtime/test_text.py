@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bnnc.ir.op import Array
 from bnnc.resources import resource
 
 HARNESS = """
@@ -23,7 +24,7 @@ int main(void) {
 """
 
 
-def printed(values: np.ndarray, folder: Path) -> list[str]:
+def printed(values: Array, folder: Path) -> list[str]:
     """What the runtime prints for float32 numbers, and then for others."""
     (folder / "harness.c").write_text(HARNESS)
     runtime = resource("bnnc.runtime")
