@@ -107,7 +107,7 @@ def test_nothing_that_a_tool_refuses(make: Callable[[], Graph], tmp_path: Path) 
     for path in (tmp_path / "src").iterdir():
         text = path.read_text()
         assert not re.search(r"\bnew\b|malloc|\.empty\(\)|while|__SYNTHESIS__ *\)? *\{", text), path
-        is_top = path.name == "net.cpp"  # Bambu takes those of the top function as lines only; lint reads them
+        is_top = path.name == "net.cpp"  # Bambu takes those of the top function as lines only
         assert is_top or "#pragma" not in text, f"{path}: pragmas go through the macros of bnnc_tools.h"
         assert re.search(r"stream<[^;]*>> \w+\(\"", text) is None, f"{path}: a named stream"
 
