@@ -13,11 +13,11 @@ from bnnc.targets import Target, target
 # For these LLVM's order of instructions lacks a register or two.
 _SPILLED = {
     "cortex-a53": {
-        *("ternary to bits", "ternary to sums", "xnor to u2", "ternary by i8", "ternary by i16"),
-        *("i8 by i8", "i8 by u8"),
+        *("ternary to bits", "ternary to sums", "ternary by i8", "ternary by i16", "i8 by i8", "i8 by u8"),
     },
     "generic": {"i2 planes to sums"},
 }
+_EVERYWHERE = {"xnor to u2"}  # three cuts of a channel
 CPUS = ["cortex-a72", "cortex-a76", "cortex-a53"]
 MANY = ["generic", "neoverse-v1", "cortex-x1"]
 
@@ -35,7 +35,7 @@ def loops(cpu: Target) -> dict[str, list[Loop]]:
 
 @pytest.mark.parametrize("cpu", [*CPUS, *(pytest.param(cpu, marks=pytest.mark.slow) for cpu in MANY)])
 def test_inner_loops_touch_no_stack(cpu: str) -> None:
-    compare(loops(target("arm", cpu)), _SPILLED.get(cpu, set()))
+    compare(loops(target("arm", cpu)), _EVERYWHERE | _SPILLED.get(cpu, set()))
 
 
 def test_inner_loops_of_avx512_touch_no_stack() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from tvm import tirx
 
 from bnnc.arm.kernels.builder import Expr, Kernel, View, bits_as, cast, loop, splat
-from bnnc.arm.kernels.levels import MAX_COMPARED_CUTS, Spot, VectorStep, padded
+from bnnc.arm.kernels.levels import Spot, VectorStep, padded
 from bnnc.arm.kernels.steps import Step, below_no_cut, step_of
 from bnnc.ir.elem import Elem
 from bnnc.ir.integer_ops import NO_CUT, Threshold
@@ -21,7 +21,6 @@ from bnnc.ir.packed_ops import Pack
 from bnnc.ir.types import WORD_BITS, Packed, Tensor
 
 _CHUNK = 16  # lanes that steps work on at a time: few enough to stay in registers
-_FEW = 8  # the same beside the constants of several cuts
 
 
 class Row(Protocol):
@@ -45,7 +44,7 @@ class Epilogue:
         self._kernel, self._type = kernel, result.type
         self._channels, self._width, self._capacity = result.type.shape[-1], width, capacity
         self._group = next(g for g in (32, 16, 8, 4, 2, 1) if width % g == 0)
-        self._chunk = min(self._group, _FEW if _has_many_cuts(ops) else _CHUNK)
+        self._chunk = min(self._group, _CHUNK)
         self._cut = self._single_cut(head, ops)
         if self._cut is None:
             self._group = self._chunk
@@ -178,11 +177,6 @@ def strip_width(result: Op) -> int:
     """Channels of a strip that holds a whole pixel: whole words where the result is packed."""
     channels = result.type.shape[-1]
     return -(-channels // WORD_BITS) * WORD_BITS if isinstance(result.type, Packed) else channels
-
-
-def _has_many_cuts(ops: tuple[Op, ...]) -> bool:
-    """Whether values are compared with more than one cut."""
-    return any(isinstance(op, Threshold) and 1 < op.cuts.shape[1] <= MAX_COMPARED_CUTS for op in ops)
 
 
 def _vectors_at_the_end(steps: list[Step]) -> int:
