@@ -67,6 +67,12 @@ def test_the_front_is_a_table_and_a_picture(bnnc: Bnnc, model: Path, tmp_path: P
         (("--budget", "lut=2", "--max-fps"), "--budget: 2 is no share"),
         (("--folding", "nowhere.json"), "nowhere.json: cannot be read"),
         (("--fps", "1e9"), "cycles a sample are too few"),
+        (("--fps", "nan"), "--fps nan: no number of samples"),
+        (("--fps", "inf"), "--fps inf: no number of samples"),
+        *(
+            (("--clock", mhz), f"a clock of {mhz} MHz; give 1 to 2000 MHz")
+            for mhz in ("0", "-5", "nan", "5000")
+        ),
         (("--plot", "front.txt"), "--plot: 'front.txt' is no picture"),
     ],
 )

@@ -100,10 +100,11 @@ def test_the_smallest_and_the_largest() -> None:
 def test_budgets() -> None:
     assert parse_budget("lut=0.7, bram=0.8") == {"lut": 0.7, "bram": 0.8}
     for text, said in (
-        ("lut", "'' is no number"),
+        ("lut", "'lut' is no share of a resource"),
+        ("", "'' is no share of a resource"),
         ("lut=x", "'x' is no number"),
-        ("luts=0.5", "'luts=0.5' is none, or is there twice"),
-        ("lut=0.5,lut=0.6", "'lut=0.6' is none, or is there twice"),
+        ("luts=0.5", "'luts=0.5' is no share of a resource"),
+        ("lut=0.5,lut=0.6", "lut is there twice"),
         ("dsp=0", "0 is no share; give more than 0 and at most 1"),
         ("ff=1.1", "1.1 is no share; give more than 0 and at most 1"),
     ):

@@ -63,7 +63,7 @@ def command(
         check_chart(plot)
     for file in filter(None, (plot, output)):
         check_not_input(file, path)
-    options = _options(taken_options(**hls))
+    options = _options(hls)
     opened = open_network(path, domain, calibrate)
     with ExitStack() as outputs:
         picture = outputs.enter_context(new_file(plot)) if plot else None
@@ -101,12 +101,12 @@ class Found:
         return getattr(resources, kind) / whole if whole else 0.0
 
 
-def _options(taken: HlsOptions | None) -> HlsOptions:
-    from bnnc.hls.options import Folding, HlsOptions
-
-    options = taken or HlsOptions()
-    is_open = not options.solves and options.folding == Folding()
-    return replace(options, max_fps=True) if is_open else options
+def _options(hls: dict[str, Any]) -> HlsOptions:
+    """As fast as it can be where neither a rate nor a folding is given."""
+    is_open = hls["fps"] is None and hls["folding"] is None
+    options = taken_options(**{**hls, "max_fps": hls["max_fps"] or is_open})
+    assert options is not None
+    return options
 
 
 def _fold(graph: Graph, options: HlsOptions, wants_front: bool) -> Found:
@@ -131,6 +131,8 @@ def _print(found: Found, name: str) -> None:
     rate = f"{goal.rate(acc.cycles):,.0f} samples a second at {goal.clock_mhz:g} MHz"
     click.echo(f"{acc.cycles:,} cycles a sample: {rate}")
     click.echo(f"{goal.part.name}: {_taken(found)}")
+    if over := replace(goal, budget={}).exceeded(acc.resources):
+        click.echo(f"note: more than the part has: {over}")
     if found.front:
         rows = [_front_row(found, point) for point in found.front]
         print_table(FRONT_COLUMNS, rows, "what other rates take, with FIFOs as shallow as can be")

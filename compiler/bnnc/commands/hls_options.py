@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,6 +75,7 @@ def taken_options(
         NAMED,
         Folding,
         HlsOptions,
+        checked_clock,
         parse_budget,
         read_folding,
     )
@@ -85,13 +87,16 @@ def taken_options(
         raise BnncError.at(f"--folding {folding}", "it leaves nothing to choose", "leave out --fps or it")
     if budget is not None and not solves:
         raise BnncError.at("--budget", "there is nothing to choose", "give --fps or --max-fps as well")
+    if fps is not None and not isfinite(fps):
+        raise BnncError.at(f"--fps {fps:g}", "no number of samples", "give a number")
     board = board_of(part or "")
+    default_clock = board.clock_mhz if board else DEFAULT_CLOCK_MHZ
     return HlsOptions(
         part=part or DEFAULT_PART,
-        clock_mhz=clock or (board.clock_mhz if board else DEFAULT_CLOCK_MHZ),
+        clock_mhz=checked_clock(clock if clock is not None else default_clock),
         folding=read_folding(folding) if folding else Folding(),
         fps=fps,
         max_fps=max_fps,
-        budget=parse_budget(budget) if budget else {},
+        budget=parse_budget(budget) if budget is not None else {},
         control=control or "axilite",
     )

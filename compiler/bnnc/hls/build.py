@@ -6,7 +6,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from bnnc.errors import BnncError
 from bnnc.hls.coded import StoredMatrix, compressed
+from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.parts import known_part
 from bnnc.hls.model.simulate import simulate
 from bnnc.hls.names import Names, identifier
@@ -15,7 +17,7 @@ from bnnc.hls.project.files import project_files, write_files
 from bnnc.hls.project.report import Report
 from bnnc.hls.project.report_page import page
 from bnnc.hls.project.values import Setup, setup_of
-from bnnc.hls.solve.fold import Folded, explained, fold
+from bnnc.hls.solve.fold import Folded, explained, fold, goal_of
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.parts import core_input, core_result
@@ -46,12 +48,20 @@ def build(
     accelerator, stored = folded.accelerator, tuple[StoredMatrix, ...]()
     if compress != "none":
         accelerator, stored = compressed(accelerator)
+        _check_budget(accelerator, options)
     files = project_files(graph, accelerator, project, setup, golden)
     files["folding.json"] = folding_text(accelerator.settings.entries, options.folding.fifos)
     report = _report(project, replace(folded, accelerator=accelerator), options, setup)
     write_files(files | {"report.json": report.text, "report.html": page(report)}, out)
     layers = {"layers": [matrix.entry for matrix in stored]} if stored else {}
     return _entry(graph, report, setup) | layers
+
+
+def _check_budget(acc: Accelerator, options: HlsOptions) -> None:
+    """Weights that are decoded into memories take more block RAM than the solver thought of."""
+    if options.solves and (over := goal_of(options).exceeded(acc.resources)):
+        what = f"with weights decoded into memories it takes {over}"
+        raise BnncError.at("--compress huffman", what, "leave it out, or give a lower --fps or a --folding")
 
 
 def _report(project: str, folded: Folded, options: HlsOptions, setup: Setup) -> Report:
@@ -82,6 +92,7 @@ def _entry(graph: Graph, report: Report, setup: Setup) -> dict[str, Any]:
         "ii_cycles": report.simulation.ii_cycles,
         "latency_cycles": report.simulation.latency_cycles,
         "resources": asdict(acc.resources),
+        "exceeded": report.exceeded,
         "units": units,
         "folding": dict(sorted(acc.settings.entries.items())),
         "fifos": [asdict(fifo) for fifo in acc.fifos],

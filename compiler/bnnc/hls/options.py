@@ -53,6 +53,13 @@ class HlsOptions:
         return self.fps is not None or self.max_fps
 
 
+def checked_clock(clock_mhz: float) -> float:
+    """The clock; BnncError for one that no part has."""
+    if not 1 <= clock_mhz <= 2000:
+        raise BnncError.at("", f"a clock of {clock_mhz:g} MHz", "give 1 to 2000 MHz")
+    return clock_mhz
+
+
 def read_folding(text: str) -> Folding:
     """`--folding`: minimal, maximal, balanced, or a file."""
     if text in NAMED:
@@ -112,11 +119,13 @@ def _object(key: str, entries: Mapping[str, object]) -> str:
 def parse_budget(text: str) -> dict[str, float]:
     """`lut=0.7,bram=0.8`: shares of a part."""
     budget: dict[str, float] = {}
-    for item in filter(None, (part.strip() for part in text.split(","))):
+    remedy = f"give shares of {', '.join(BUDGETED)}, as in lut=0.7,bram=0.8"
+    for item in (part.strip() for part in text.split(",")):
         kind, _, share = item.partition("=")
-        remedy = f"give shares of {', '.join(BUDGETED)}, as in lut=0.7,bram=0.8"
-        if kind not in BUDGETED or kind in budget:
-            raise BnncError.at("--budget", f"{item!r} is none, or is there twice", remedy)
+        if kind not in BUDGETED or not share:
+            raise BnncError.at("--budget", f"{item!r} is no share of a resource", remedy)
+        if kind in budget:
+            raise BnncError.at("--budget", f"{kind} is there twice", remedy)
         try:
             budget[kind] = float(share)
         except ValueError as error:

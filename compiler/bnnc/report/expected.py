@@ -13,8 +13,9 @@ def expected(details: Mapping[str, Any]) -> str | None:
     clock, taken = float(details["clock_mhz"]), details["resources"]
     cycles = f"{details['ii_cycles']:,} cycles a sample"
     memory = f"{taken['bram18'] / 2:g} BRAM36" + (f", {taken['uram']:,} URAM" if taken["uram"] else "")
+    over = f"; more than the part has: {details['exceeded']}" if details.get("exceeded") else ""
     return (
         f"{details['fps']:,.0f} samples a second at {clock:g} MHz ({cycles}), "
         f"latency {details['latency_cycles'] / clock:,.1f} us, {taken['lut']:,} LUTs and {memory} "
-        f"of {details['part']}, by bnnc's models; report.html has more"
+        f"of {details['part']}, by bnnc's models{over}; report.html has more"
     )

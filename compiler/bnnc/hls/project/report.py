@@ -72,6 +72,11 @@ class Report:
         }
 
     @property
+    def exceeded(self) -> str:
+        """What is taken beyond all that the part has, in words."""
+        return Goal(self.part, self.clock_mhz, {}).exceeded(self.accelerator.resources) if self.part else ""
+
+    @property
     def text(self) -> str:
         """report.json."""
         return json.dumps(self.values, indent=2) + "\n"
@@ -128,6 +133,7 @@ class Report:
             told += ", and every other unit waits for it"
         else:
             told += f"; samples come every {cycles:,} cycles, since units wait for each other"
+            told += f" (depths were given for {', '.join(self.given)})" if self.given else ""
         row = self._rows.get(slowest.layer)
         return {
             "unit": unit.name,
@@ -162,11 +168,16 @@ class Report:
         solution, goal = self.explained.solution, self.explained.goal
         fastest = max(min(option.cycles for option in node.options) for node in solution.space.nodes)
         targets = sorted({max(fastest, int(solution.cycles * times)) for times in TIMES})
-        found = [_at_rate(solution, goal, target) for target in targets]
+        found = [solution, *(_at_rate(solution, goal, target) for target in targets)]
+        kept = [s for s in found if not any(_is_better(other, s) for other in found)]
         return [
-            {"fps": round(goal.rate(s.cycles), 2), "ii_cycles": s.cycles, "resources": counts(s.resources)}
-            for s in found
-            if s.cycles != solution.cycles
+            {
+                "fps": round(goal.rate(s.cycles), 2),
+                "ii_cycles": s.cycles,
+                "resources": counts(s.resources),
+                "fits": bool((amounts(s.resources) <= goal.have).all()),
+            }
+            for s in {s.cycles: s for s in kept if s.cycles != solution.cycles}.values()
         ]
 
 
@@ -178,6 +189,12 @@ def _at_rate(solution: Solution, goal: Goal, target: int) -> Solution:
         return min(fitting, key=lambda o: float((amounts(o.resources) / have).sum()))
 
     return replace(solution, target=target, options=tuple(map(smallest, solution.space.nodes)))
+
+
+def _is_better(a: Solution, b: Solution) -> bool:
+    """No slower, no larger in anything, and not the same."""
+    mine, its = ((-s.cycles, *(-amounts(s.resources))) for s in (a, b))
+    return mine != its and all(x >= y for x, y in zip(mine, its, strict=True))
 
 
 def counts(resources: Resources) -> dict[str, float]:

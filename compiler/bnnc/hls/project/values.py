@@ -11,6 +11,7 @@ from bnnc.errors import BnncError
 from bnnc.hls.lanes import Wire
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.parts import PARTS, Board, board_of, part_of
+from bnnc.hls.options import checked_clock
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.parts import core_input, core_result
@@ -35,8 +36,7 @@ class Setup:
 
 def setup_of(part: str, clock_mhz: float, control: str) -> Setup:
     """`part` names a board or a part. BnncError for what is neither, and for a clock that none has."""
-    if not 1 <= clock_mhz <= 2000:
-        raise BnncError.at("", f"a clock of {clock_mhz} MHz", "give 1 to 2000 MHz")
+    checked_clock(clock_mhz)
     if control not in CONTROLS:
         raise BnncError.at("", f"control {control!r}", f"there are {' and '.join(CONTROLS)}")
     board = board_of(part)

@@ -70,13 +70,13 @@ class Program:
         return np.stack([*columns, *(pair.cost for pair in self.pairs)], axis=1)
 
     def solve(
-        self, have: Array, limits: Array, gap: float = 0.0, focus: Sequence[str] = BALANCE
+        self, have: Array, limits: Array, around: Array, gap: float = 0.0, focus: Sequence[str] = BALANCE
     ) -> tuple[Option, ...] | None:
         """The options of the nodes that take least, within the limits; None if there are none.
 
-        have, limits: float64, in the order of KINDS, what the part has and what may be taken of it. Least is
-        the largest share of a resource in `focus`, and of equal ones the sum of all shares. gap: how much
-        more it may be, relative to the least; with ANY it is any solution.
+        have, limits, around: float64, in the order of KINDS, what the part has, what options may take of it, and
+        what is taken beside them. Least is the largest share of a resource in `focus`, and of equal ones the
+        sum of all shares. gap: how much more it may be, relative to the least; with ANY it is any solution.
         """
         if not all(node.options for node in self.space.nodes):
             return None
@@ -91,7 +91,7 @@ class Program:
             bounds=Bounds(0, np.append(np.ones(n_variables), np.inf)),
             constraints=[
                 self._ties,
-                LinearConstraint(largest, -np.inf, 0),
+                LinearConstraint(largest, -np.inf, -in_focus[:, 0] * around / np.where(have > 0, have, 1.0)),
                 LinearConstraint(taken, -np.inf, limits),
             ],
             options={"mip_rel_gap": gap},

@@ -53,6 +53,11 @@ class Goal:
         allowed: Array = np.floor(self.have * [shares.get(kind, 1.0) for kind in KINDS])
         return allowed
 
+    def exceeded(self, resources: Resources) -> str:
+        """`57 LUTs of 50, ..`: what is taken beyond the budget; empty for nothing."""
+        taken = zip(KINDS, amounts(resources), self.allowed, strict=True)
+        return ", ".join(f"{int(n):,} {NAMES[kind]} of {int(most):,}" for kind, n, most in taken if n > most)
+
     def rate(self, cycles: int) -> float:
         """Samples a second."""
         return self.clock_mhz * 1e6 / cycles
@@ -97,7 +102,12 @@ class Solver:
 
     @property
     def limits(self) -> Array:
-        return self.goal.allowed - amounts(SHELL + self.reserved)
+        return self.goal.allowed - self.around
+
+    @property
+    def around(self) -> Array:
+        """float64, in the order of KINDS: what lies around the options."""
+        return amounts(SHELL + self.reserved)
 
     def solve(self) -> Solution:
         """BnncError, which names what is in the way, if nothing fits."""
@@ -111,7 +121,7 @@ class Solver:
 
     def smallest(self, target: int, focus: Sequence[str] = BALANCE) -> Solution | None:
         """The one that takes least of the part, of the resources in `focus`, in so many cycles."""
-        options = self._program(target).solve(self.goal.have, self.limits, focus=focus)
+        options = self._program(target).solve(self.goal.have, self.limits, self.around, focus=focus)
         return None if options is None else Solution(self.space, target, options)
 
     def fastest(self) -> int | None:
@@ -121,7 +131,7 @@ class Solver:
         return candidates[place] if place < len(candidates) else None
 
     def _fits(self, target: int) -> bool:
-        return self._program(target).solve(self.goal.have, self.limits, ANY) is not None
+        return self._program(target).solve(self.goal.have, self.limits, self.around, ANY) is not None
 
     def _program(self, target: int) -> Program:
         if target not in self._programs:
@@ -165,7 +175,7 @@ class Solver:
         limits = np.maximum(self.limits, 0)
         unlimited = np.full(len(KINDS), np.inf)
         space = pruned(self.space, target, unlimited)
-        options = Program(space, target).solve(np.maximum(limits, 1), unlimited)
+        options = Program(space, target).solve(np.maximum(limits, 1), unlimited, np.zeros(len(KINDS)))
         assert options is not None
         least = amounts(Solution(self.space, target, options).resources + self.reserved)
         kind = int(np.argmax((least - self.goal.allowed) / np.maximum(limits, 1)))
