@@ -12,7 +12,7 @@ from bnnc.hls.network import Stage
 from bnnc.ir.op import Array
 
 LONG_AGO = -(1 << 48)
-ROUNDS, MORE_ROUNDS, EVENTS = 12, 128, 64_000_000
+ROUNDS, MORE_ROUNDS, EVENTS = 12, 2048, 64_000_000
 """How often a unit may be put off before a smaller depth is given up: often in pipelines of few events."""
 
 
