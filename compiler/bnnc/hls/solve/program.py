@@ -76,7 +76,8 @@ class Program:
 
         have, limits, around: float64, in the order of KINDS, what the part has, what options may take of it,
         and what is taken beside them. Least is the largest share of a resource in `focus`, and of equal ones
-        the sum of all shares. gap: how much more it may be, relative to the least; with ANY it is any solution.
+        the sum of all shares. gap: how much more it may be, relative to the least; with ANY it is any
+        solution.
         """
         if not all(node.options for node in self.space.nodes):
             return None
