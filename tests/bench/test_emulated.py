@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.bench.conftest import Compile
+from tests.cli.networks import DOMAIN, save_twins
 
 from bnnc.bench.compiled import Compiled, compiled_network
 from bnnc.bench.emulated import Trace, count
@@ -14,6 +15,7 @@ from bnnc.executors.native import UnicornRunner
 from bnnc.executors.network import open_network
 
 GLUE = 12  # instructions by which the functions around `run` may differ in the two programs
+JUMP = 2  # instructions from a kernel to an equal one
 
 
 def delivered(program: Compiled) -> int:
@@ -66,3 +68,18 @@ def test_kernels_that_threads_share(repository: Path, tmp_path: Path) -> None:
     counted = count(program)
     assert min(trace.instructions for trace in counted.kernels) > 0
     assert sum(trace.instructions for trace in counted.kernels) > 0.9 * counted.instructions
+
+
+@pytest.mark.parametrize(
+    ("cpu", "threads"), [("cortex-a72", 1), ("cortex-a7", 1), ("rv64gc", 1), ("cortex-a72", 2)]
+)
+def test_twins_are_counted_apart(cpu: str, threads: int, tmp_path: Path) -> None:
+    """Equal kernels are one piece of code; at most a jump leads there."""
+    model = save_twins(tmp_path / "twins.onnx", width=64 * 10 ** (threads - 1))
+    program = compiled_network(open_network(model, DOMAIN, tmp_path), "arm", cpu, threads)
+    assert any(program.are_shared) == (threads > 1)
+    counted = count(program)
+    *before, one, other, last = inside = [trace.instructions for trace in counted.kernels]
+    assert before and min(inside) > 0 and abs(one - other) <= JUMP * threads < last
+    assert 0.8 * counted.instructions < sum(inside) < counted.instructions
+    assert abs(counted.instructions - delivered(program)) <= GLUE * threads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,31 @@ def save_mlp(path: Path, seed: int = 1, scale: float = 0.5, norm: bool = True) -
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", FEATURES])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", CLASSES])],
         [numpy_helper.from_array(np.asarray(v, np.float32), name) for name, v in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets), path)
+    return path
+
+
+def save_twins(path: Path, width: int = 64, twins: int = 2) -> Path:
+    """x (N, 40) -> sign -> dense, twins, each `width` -> dense 4, with signs between them."""
+    rng = np.random.default_rng(0)
+    widths = [FEATURES, *[width] * (1 + twins), CLASSES]
+    constants = {f"w{i}": rng.normal(size=size) for i, size in enumerate(pairwise(widths))}
+    nodes = [helper.make_node("Sub", ["x", "half"], ["sum0"], "centre")]
+    for i in range(len(constants)):
+        nodes += [
+            bipolar(f"sum{i}", "one", f"bits{i}", f"sign{i}"),
+            bipolar(f"w{i}", "one", f"w{i}_bits", f"w{i}_sign"),
+            helper.make_node("MatMul", [f"bits{i}", f"w{i}_bits"], [f"sum{i + 1}"], f"fc{i}"),
+        ]
+    values = {**constants, "half": np.array(0.5), "one": np.array(1)}
+    graph = helper.make_graph(
+        nodes,
+        "twins",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", FEATURES])],
+        [helper.make_tensor_value_info(f"sum{len(constants)}", TensorProto.FLOAT, ["N", CLASSES])],
+        [numpy_helper.from_array(np.asarray(v, np.float32), name) for name, v in values.items()],
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
     onnx.save(helper.make_model(graph, opset_imports=opsets), path)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.cli.networks import DOMAIN, save_twins
 from tests.tune.conftest import LastIsBest
 
 from bnnc.arm.build import program_stages
 from bnnc.arm.candidates import candidates
 from bnnc.arm.kernels.isa import isa
-from bnnc.executors.network import Network
+from bnnc.bench.compiled import Compiled
+from bnnc.bench.emulated import count
+from bnnc.executors.compile import compile_network
+from bnnc.executors.manifest import read_manifest
+from bnnc.executors.network import Network, open_network
 from bnnc.executors.registry import build_target
+from bnnc.executors.samples import generated_samples
 from bnnc.targets import target
 from bnnc.tune.keys import stage_key
 from bnnc.tune.log import Entry, TuningLog
@@ -84,3 +91,27 @@ def test_meters_measure_every_kernel(kind: str, meter: Meter, network: Network) 
     found = tune(network, build_target(kind), meter, TuningLog(), most=2)
     assert len(found) == 2
     assert all(0 < entry.measure <= entry.model and entry.unit == meter.unit for entry in found)
+
+
+def test_twins_take_what_the_log_says(tmp_path: Path) -> None:
+    """Each of them, and so the whole is never slower: a kernel that serves both does not count for one."""
+    network = open_network(save_twins(tmp_path / "twins.onnx", width=256), DOMAIN, tmp_path / "cache")
+    log = TuningLog(tune(network, A72, EmulatedMeter(), TuningLog(), most=3))
+    keys = [stage_key(stage) for stage in program_stages(network.graph)]
+    assert len(keys) == 1 + len(set(keys))
+    entries = [log.find("cortex-a72", 1, key) for key in keys]
+    before = instructions(network, (), tmp_path / "before")
+    after = instructions(network, choose(network.graph, A72, log).choices, tmp_path / "after")
+    measured = [(b, a, entry) for b, a, entry in zip(before, after, entries, strict=True) if entry]
+    assert len(measured) == 4
+    assert all((b, a) == (entry.model, entry.measure) for b, a, entry in measured)
+    assert sum(after) <= sum(before)
+
+
+def instructions(network: Network, choices: tuple[tuple[str, str], ...], folder: Path) -> list[int]:
+    """Of the kernels of a program."""
+    folder.mkdir()
+    samples = generated_samples(network.graph, 1)
+    compile_network(network, replace(A72, choices=choices), samples, folder)
+    counted = count(Compiled(folder, read_manifest(folder), network.graph))
+    return [trace.instructions for trace in counted.kernels]

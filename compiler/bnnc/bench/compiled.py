@@ -51,6 +51,12 @@ class Compiled:
         return tuple(stage["function"] for stage in self.manifest.details["stages"])
 
     @property
+    def are_shared(self) -> tuple[bool, ...]:
+        """For each kernel whether threads share it."""
+        source = (self.folder / f"{self.name}.c").read_text(encoding="utf-8")
+        return tuple(f"void share_{function}(" in source for function in self.functions)
+
+    @property
     def threads(self) -> int:
         """How many share the work of a run."""
         return int(self.manifest.details.get("threads", 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import tempfile
 from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,10 +56,16 @@ def count(compiled: Compiled) -> Counted:
     load, *kernels = _table(core, len(compiled.functions))
     assert core.call(load) == 0, "the weights are damaged"
     core.write(core.model().codes, compiled.sample().tobytes())
-    tracer = _Tracer(core, kernels)
+    tracer = _Tracer(core, kernels, _calls(compiled))
     status = core.call(core.model().run)
     assert status == 0, f"status {status}"
     return tracer.result()
+
+
+def _calls(compiled: Compiled) -> Iterator[int]:
+    """Numbers of kernels in the order of their calls; one that threads share is called for each."""
+    for number, is_shared in enumerate(compiled.are_shared):
+        yield from [number] * (compiled.threads if is_shared else 1)
 
 
 def _core(compiled: Compiled) -> Core:
@@ -83,14 +90,18 @@ def _table(core: Core, n_kernels: int) -> tuple[int, ...]:
 
 
 class _Tracer:
-    """Follows a core: a kernel runs from its first block until a block begins where its call returns to."""
+    """Follows a core: a kernel runs from its first block until a block begins where its call returns to.
 
-    def __init__(self, core: Core, kernels: list[int]) -> None:
+    Only the order of `calls` tells which one it is: equal kernels are one piece of code, and linkers let all
+    callers jump there.
+    """
+
+    def __init__(self, core: Core, kernels: Sequence[int], calls: Iterator[int]) -> None:
         from unicorn import UC_HOOK_BLOCK
 
         self._core = core
         # The lowest bit of a function's address says Thumb.
-        self._number = {address & -2: number for number, address in enumerate(kernels)}
+        self._kernels, self._calls = {address & -2 for address in kernels}, calls
         self._traces = [array("Q") for _ in (*kernels, "outside of them")]
         self._sizes: dict[int, int] = {}
         self._current = self._traces[-1]
@@ -100,8 +111,8 @@ class _Tracer:
     def _enter(self, _uc: Uc, address: int, n_bytes: int, _data: object) -> None:
         if address == self._back:
             self._current = self._traces[-1]
-        elif address in self._number and self._current is self._traces[-1]:
-            self._current, self._back = self._traces[self._number[address]], self._return_address()
+        elif address in self._kernels and self._current is self._traces[-1]:
+            self._current, self._back = self._traces[next(self._calls)], self._return_address()
         self._current.append(address)
         self._sizes[address] = n_bytes
 
@@ -110,6 +121,7 @@ class _Tracer:
         return int(self._core.uc.reg_read(self._core.machine.link)) & -2
 
     def result(self) -> Counted:
+        assert next(self._calls, None) is None, "a kernel was not called"
         code = {address: self._core.read(address, size) for address, size in self._sizes.items()}
         lengths = {address: self._core.machine.instructions(memory) for address, memory in code.items()}
         traces = [Trace(np.array(blocks, np.uint64), lengths) for blocks in self._traces]

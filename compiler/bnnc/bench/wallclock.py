@@ -60,16 +60,15 @@ def time_kernels(compiled: Compiled, runs: int) -> Timed:
 
 def _values(compiled: Compiled) -> dict[str, object]:
     """What the template has to know."""
-    source = (compiled.folder / f"{compiled.name}.c").read_text(encoding="utf-8")
     kernels = [
         {
             "name": function,
             "number": number,
             "arity": len(stage.inputs),
-            "is_shared": f"void share_{function}(" in source,
+            "is_shared": is_shared,
         }
-        for number, (function, stage) in enumerate(
-            zip(compiled.functions, stages(compiled.graph), strict=True)
+        for number, (function, stage, is_shared) in enumerate(
+            zip(compiled.functions, stages(compiled.graph), compiled.are_shared, strict=True)
         )
     ]
     return {"kernels": kernels, "threads": compiled.threads, "loads": "layers" in compiled.manifest.details}
