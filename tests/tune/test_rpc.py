@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,21 @@ def farm() -> Iterator[tuple[Any, Any]]:
         )
     except (OSError, RuntimeError, ValueError) as error:
         pytest.skip(f"no port to listen at: {error}")
+    wait_for_board(tracker.port)
     yield tracker, server
     server.terminate()
     tracker.terminate()
+
+
+def wait_for_board(port: int) -> None:
+    """Servers tell the tracker some time after they started."""
+    from tvm import rpc
+
+    for _ in range(100):
+        if rpc.connect_tracker(HOST, port).summary()["server_info"]:
+            return
+        time.sleep(0.1)
+    pytest.fail("the tracker never heard of the server")
 
 
 def test_kernels_are_measured_over_the_network(network: Network, farm: tuple[Any, Any]) -> None:
