@@ -62,7 +62,7 @@ def _bambu(project: Path, name: str, limit_s: int) -> Synthesis:
         *fifos,
         f"--top-fname={top}",
         "--std=c++14",
-        "-m64",  # words of more than 32 bits lose their upper ones where functions return them in 32-bit memory
+        "-m64",  # wide words that functions return lose bits in memory of 32 bits
         "-Isrc",
         "-Itb",
         "-DCUSTOM_VERIFICATION",  # by the test bench alone: Bambu compares padding bits as well
