@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,9 +86,3 @@ class Wire:
 
 def divisors(n: int) -> list[int]:
     return [d for d in range(1, n + 1) if n % d == 0]
-
-
-def lanes_within(candidate: int, channels: int, bits: int, extra_bits: int = 0) -> int:
-    """The most lanes of `bits` bits that divide both numbers and fit into a word with `extra_bits`."""
-    fitting = [d for d in divisors(math.gcd(candidate, channels)) if d * bits + extra_bits <= MAX_WORD_BITS]
-    return fitting[-1] if fitting else 1

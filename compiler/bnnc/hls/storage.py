@@ -25,11 +25,6 @@ class Storage(StrEnum):
     URAM = "uram"
     DDR = "ddr"
 
-    @property
-    def is_outside(self) -> bool:
-        """Whether weights come through a port of the accelerator."""
-        return self in (Storage.URAM, Storage.DDR)
-
 
 def default_storage(depth: int) -> Storage:
     """Lookup tables for a few words; `depth` are those of a processing element."""
