@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from tests.graphs import ONE, encoder, random_codes, random_threshold, random_values
+from tests.hls.lowered import foldables
 
 from bnnc.executors.hls import HlsExecutor
 from bnnc.hls import build
 from bnnc.hls.folding import Fold
-from bnnc.hls.lower import foldables
 from bnnc.hls.options import Folding as FoldingChoice
 from bnnc.hls.options import HlsOptions
 from bnnc.ir.edge_ops import ChannelsLast, Input, Reshape, ToFloat

@@ -18,6 +18,7 @@ from tests.hls.branches import (
     word_groups,
     wrapping_sums,
 )
+from tests.hls.lowered import foldables, lower
 from tests.hls.projects import (
     Folding,
     assert_as_sim,
@@ -27,7 +28,6 @@ from tests.hls.projects import (
     random_folding,
 )
 
-from bnnc.hls.lower import foldables, lower
 from bnnc.hls.names import Names
 from bnnc.ir.elem import B1_PM, I8
 from bnnc.ir.graph import Graph

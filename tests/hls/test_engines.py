@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.graphs import random_graph
+from tests.hls.lowered import lower
 from tests.hls.projects import (
     ENGINES,
     Folding,
@@ -23,7 +24,6 @@ from tests.hls.projects import (
     smallest_folding,
 )
 
-from bnnc.hls.lower import lower
 from bnnc.hls.names import Names
 from bnnc.ir.elem import B1_PM, TER
 from bnnc.ir.graph import Graph

@@ -10,11 +10,12 @@ import pytest
 from tests.dags import EVERYTHING, random_dag
 from tests.hls.bounded import bounded, ends
 from tests.hls.branches import BRANCHES, residual_network, shuffled_network, tall_residual
+from tests.hls.lowered import lower
 from tests.hls.projects import every_engine, random_folding, write_project
 from tests.hls.tokens import blocked
 
 from bnnc.errors import BnncError
-from bnnc.hls.lower import Accelerator, lower
+from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.simulate import simulate
 from bnnc.hls.model.sizing import LATENCIES, LEAST, PIPELINE, fifos, shown, slowest
 from bnnc.hls.names import Names

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 from tests.hls.branches import grouped_network
+from tests.hls.lowered import foldables, lower
 from tests.hls.projects import convolutional_network, dense_network, every_engine
 
 from bnnc.errors import BnncError
 from bnnc.hls.choices import Laned
 from bnnc.hls.folding import Fold, Foldable, MatrixSize
-from bnnc.hls.lower import foldables, lower
 from bnnc.hls.names import Names
 from bnnc.hls.settings import default_settings
 

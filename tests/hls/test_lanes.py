@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.hls.branches import residual_network, shuffled_network
+from tests.hls.lowered import lower
 from tests.hls.projects import (
     assert_as_sim,
     convolutional_network,
@@ -21,7 +22,6 @@ from bnnc.errors import BnncError
 from bnnc.hls.choices import Laned, open_layers, port_cycles
 from bnnc.hls.core import buildable_core
 from bnnc.hls.lanes import MAX_WORD_BITS, Lane, Wire
-from bnnc.hls.lower import lower
 from bnnc.hls.names import Names
 from bnnc.hls.network import conversion
 from bnnc.hls.plan import plan_layers

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tests.graphs import encoder
 from tests.hls.branches import conv, rescale, sign
+from tests.hls.lowered import foldables, lower
 from tests.hls.projects import assert_as_sim, layer, map_input, packed
 
 from bnnc.hls.folding import Fold, MatrixSize
 from bnnc.hls.lanes import BIPOLAR, Wire
-from bnnc.hls.lower import foldables, lower
 from bnnc.hls.names import Names
 from bnnc.ir.edge_ops import Input, Reshape
 from bnnc.ir.elem import B1_PM, I8, I16, TER, Elem, elem

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.graphs import encoder
 from tests.hls.branches import choose, conv, sign
+from tests.hls.lowered import lower
 from tests.hls.projects import layer, map_input, narrow_integers, narrow_pools, packed
 
 from bnnc.errors import BnncError
@@ -15,7 +16,6 @@ from bnnc.hls.activations import narrowing
 from bnnc.hls.branch_units import moves_together
 from bnnc.hls.core import buildable_core
 from bnnc.hls.lanes import BIPOLAR, Lane, lane_for, signed_bits
-from bnnc.hls.lower import lower
 from bnnc.hls.names import Names, identifier
 from bnnc.hls.plan import plan_layers
 from bnnc.ir.edge_ops import EncodeInput, Input, Reshape

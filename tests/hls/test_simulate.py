@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.hls.branches import BRANCHES
 from tests.hls.clocked import Loop, clocked
+from tests.hls.lowered import foldables, lower
 from tests.hls.projects import ENGINES, every_engine, random_folding
 from tests.hls.published import published
 
 from bnnc.hls.lanes import BIPOLAR, Wire
-from bnnc.hls.lower import foldables, lower
 from bnnc.hls.model.pipeline import pipeline, streams_of
 from bnnc.hls.model.simulate import Run, Wait, run_samples, simulate, steady
 from bnnc.hls.model.sizing import LATENCIES, fifos, shown, slowest

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tests.graphs import encoder
 from tests.hls.branches import sparse_network
+from tests.hls.lowered import lower
 from tests.hls.projects import assert_as_sim, packed
 
 from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import Lane, Wire
-from bnnc.hls.lower import lower
 from bnnc.hls.names import Names
 from bnnc.hls.sparse import Sparse, sparse_of
 from bnnc.hls.sparse_rows import MAX_BRIDGES, deal_of, entries_of

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.hls.lowered import lower
 from tests.hls.projects import (
     Folding,
     assert_as_sim,
@@ -19,7 +20,7 @@ from bnnc.errors import BnncError
 from bnnc.hls import csim
 from bnnc.hls.folding import Fold
 from bnnc.hls.layers import MatrixLayer
-from bnnc.hls.lower import Accelerator, lower
+from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.memory import weights_cost
 from bnnc.hls.mvtu import storages
 from bnnc.hls.names import Names

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.hls.branches import BRANCHES, shuffled_network, sparse_network
 from tests.hls.logged import logged
+from tests.hls.lowered import lower
 from tests.hls.projects import (
     ENGINES,
     Folding,
@@ -18,7 +19,6 @@ from tests.hls.projects import (
     smallest_folding,
 )
 
-from bnnc.hls.lower import lower
 from bnnc.hls.model.trace import READ, READ_SECOND, WRITE
 from bnnc.hls.names import Names
 from bnnc.ir.graph import Graph

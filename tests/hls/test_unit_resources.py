@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.hls.branches import grouped_network, rescales, residual_network, shuffled_network, sparse_network
+from tests.hls.lowered import lower
 from tests.hls.projects import (
     Folding,
     convolutional_network,
@@ -15,7 +16,6 @@ from tests.hls.projects import (
 from tests.hls.test_coded import frequent_network
 
 from bnnc.hls.coded import compressed
-from bnnc.hls.lower import lower
 from bnnc.hls.model.calibration import SHELL, UNIT, project_cost
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.names import Names

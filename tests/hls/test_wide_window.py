@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.hls.branches import conv, sign
+from tests.hls.lowered import foldables, lower
 from tests.hls.projects import AROUND, assert_as_sim, map_input, packed
 from tests.hls.test_window import random_window
 
 from bnnc.hls.folding import Fold
-from bnnc.hls.lower import foldables, lower
 from bnnc.hls.model.trace import READ, WRITE
 from bnnc.hls.names import Names
 from bnnc.hls.wide_window import WideWindow

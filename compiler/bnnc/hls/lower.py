@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 
 from bnnc.hls.activations import Activation
 from bnnc.hls.branch_units import add_unit, concat_unit, gather_unit
-from bnnc.hls.choices import open_layers
-from bnnc.hls.core import buildable_core
-from bnnc.hls.folding import Fold, Foldable
+from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import Wire
 from bnnc.hls.layers import (
     AddLayer,
@@ -32,15 +30,12 @@ from bnnc.hls.model.sizing import Fifo, fifos
 from bnnc.hls.mvtu import matrix_unit
 from bnnc.hls.names import Names
 from bnnc.hls.network import Branch, Network, Stage
-from bnnc.hls.options import Choice
-from bnnc.hls.plan import plan_layers
-from bnnc.hls.settings import Settings, chosen_settings, default_settings
+from bnnc.hls.settings import Settings
 from bnnc.hls.small_units import map_unit, pool_unit, pool_window, top_k_unit, transpose_unit
 from bnnc.hls.sparse import sparse_unit
 from bnnc.hls.storage import Storage
 from bnnc.hls.units import Unit
 from bnnc.hls.window import window_unit
-from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import SumPool2d
 
 
@@ -74,25 +69,12 @@ class Accelerator:
         return project_cost((unit.resources for unit in self.units), fifos)
 
 
-def lower(graph: Graph, names: Names, folding: Choice | None = None) -> Accelerator:
-    """BnncError for what target hls cannot build and for a folding that does not fit."""
-    plan = plan_layers(buildable_core(graph), names)
-    layers = open_layers(plan)
-    return assemble(plan, names, chosen_settings(layers, folding or {}, default_settings(layers)))
-
-
 def assemble(
     plan: Plan, names: Names, settings: Settings, depths: Mapping[str, int] | None = None
 ) -> Accelerator:
     """The accelerator of a plan, with FIFOs of other depths than computed where `depths` names them."""
     stages = _stages(plan, Network(names), settings)
     return Accelerator(stages, fifos(stages, depths), stages[0].reads[0].wire, plan.layers, settings)
-
-
-def foldables(graph: Graph) -> list[Foldable]:
-    """The matrices of a packed graph, as they may be folded."""
-    layers = open_layers(plan_layers(buildable_core(graph), Names()))
-    return [layer for layer in layers if isinstance(layer, Foldable)]
 
 
 def _stages(plan: Plan, network: Network, settings: Settings) -> tuple[Stage, ...]:
