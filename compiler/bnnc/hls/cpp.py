@@ -22,8 +22,8 @@ def amount(n: int, what: str) -> str:
     return f"{n} {what}{'s' if n != 1 else ''}"
 
 
-def counts(valid_bit: int | None) -> str:
+def counts(has_mark: bool) -> str:
     """The member `counts`: whether a word is inside the map."""
-    if valid_bit is None:
+    if not has_mark:
         return function("bool counts(in_t)", "return true;")
-    return function("bool counts(in_t x)", f"return (bool)x[{valid_bit}];")
+    return function("bool counts(in_t x)", "return (bool)x[0];")

@@ -125,6 +125,7 @@ def weight_bits(m: Matrix, fold: Fold) -> int:
 
 def _struct(m: Matrix, fold: Fold, name: str, weights: str) -> str:
     folds, lanes = folds_of(m, fold), weight_lanes(m, fold)
+    marks = m.marks(fold.simd) if m.has_valid else 0
     fields = [
         f"typedef {m.x.cpp} X;",
         f"typedef {m.w.cpp} W;",
@@ -134,16 +135,16 @@ def _struct(m: Matrix, fold: Fold, name: str, weights: str) -> str:
         f"static const int VECTORS = {m.vectors}, PE = {fold.pe}, SIMD = {lanes};",
         f"static const int FOLDS = {folds}, WORDS = {m.shape[1] // lanes};",
         f"static const int USES = {folds * _at_once(m, fold) // m.groups}, AT_ONCE = {_at_once(m, fold)};",
-        f"static const int MARKS = {m.marks(fold.simd) if m.has_valid else 1};",
+        f"static const int PARTS = {marks or 1}, MARKS = {marks};",
     ]
-    return cpp.struct(name, "\n".join(fields), _counts(m, fold), weights)
+    return cpp.struct(name, "\n".join(fields), _counts(m), weights)
 
 
-def _counts(m: Matrix, fold: Fold) -> str:
-    """The member `counts`: whether part number `mark` of a word is inside the map."""
+def _counts(m: Matrix) -> str:
+    """The member `counts`: whether part number `part` of a word is inside the map."""
     if not m.has_valid:
         return cpp.function("bool counts(in_t, int)", "return true;")
-    return cpp.function("bool counts(in_t x, int mark)", f"return (bool)x[{fold.simd * m.x.bits} + mark];")
+    return cpp.function("bool counts(in_t x, int part)", "return (bool)x[part];")
 
 
 def _description(m: Matrix, act: Activation, fold: Fold) -> str:

@@ -57,7 +57,7 @@ def pool_unit(op: Pool, x: Wire, name: str, in_bits: int) -> Unit:
         if isinstance(op, SumPool2d)
         else f"bnnc::Largest<{x.lane.cpp}>"
     )
-    has_valid = in_bits > x.bits
+    has_mark = in_bits > x.bits
     fields = [
         f"typedef {x.lane.cpp} X;",
         f"typedef {y.lane.cpp} Y;",
@@ -65,6 +65,7 @@ def pool_unit(op: Pool, x: Wire, name: str, in_bits: int) -> Unit:
         f"typedef ap_uint<{in_bits}> in_t;",
         f"typedef ap_uint<{y.bits}> out_t;",
         f"static const int PIXELS = {height * width}, TAPS = {taps}, WORDS = {words}, LANES = {x.lanes};",
+        f"static const int MARKS = {int(has_mark)};",
     ]
     return Unit(
         name=name,
@@ -85,7 +86,7 @@ def pool_unit(op: Pool, x: Wire, name: str, in_bits: int) -> Unit:
             y_bits=y.lane.bits,
             sums=isinstance(op, SumPool2d),
         ),
-        parameters=struct(f"{name}_shape", "\n".join(fields), counts(x.bits if has_valid else None)),
+        parameters=struct(f"{name}_shape", "\n".join(fields), counts(has_mark)),
     )
 
 

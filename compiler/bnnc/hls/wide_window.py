@@ -111,8 +111,11 @@ def _struct(w: WideWindow, x: Wire, name: str, outside: int | None) -> str:
         f"static const int LINES = {max(1, w.kernel[0] - 1)};",
         f"static const int TAPS = {w.taps}, PARTS = {w.parts}, STEPS = {w.steps};",
     ]
-    put = [f"word(place * {x.bits} + {x.bits - 1}, place * {x.bits}) = (in_t)tap;"]
+    lowest, codes = (
+        (f"{w.taps} + place * {x.bits}", "tap >> 1") if is_marked else (f"place * {x.bits}", "tap")
+    )
+    put = [f"word({lowest} + {x.bits - 1}, {lowest}) = (in_t)({codes});"]
     if is_marked:
-        put.append(f"word[{w.taps * x.bits} + place] = (bool)tap[{x.bits}];")
+        put.append("word[place] = (bool)tap[0];")
     member = function("void put(out_t &word, int place, tap_t tap)", *put)
-    return struct(f"{name}_geometry", "\n".join(fields), *edge_members("tap_t", x.bits, outside), member)
+    return struct(f"{name}_geometry", "\n".join(fields), *edge_members("tap_t", outside), member)

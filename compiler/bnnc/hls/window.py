@@ -135,7 +135,7 @@ def needs_window(shape: Pair, kernel: Pair, strides: Pair, pads: Pads, groups: i
 
 
 def window_struct(name: str, window: Window, lanes: int, wire_lane: Lane, outside: int | None) -> str:
-    """The geometry as C++. `outside` is the word of a tap in the padding; None adds a bit that is 0 there."""
+    """The geometry as C++. `outside` is the word of a tap in the padding; None adds a bit 0: 0 there."""
     in_bits = lanes * wire_lane.bits
     (height, width), (out_height, out_width) = window.shape, window.out_shape
     fields = [
@@ -150,12 +150,15 @@ def window_struct(name: str, window: Window, lanes: int, wire_lane: Lane, outsid
         f"static const int DILATION_ROWS = {window.dilations[0]}, DILATION_COLUMNS = {window.dilations[1]};",
         f"static const int PAD_TOP = {window.pads[0]}, PAD_LEFT = {window.pads[1]};",
     ]
-    return struct(f"{name}_geometry", "\n".join(fields), *edge_members("out_t", in_bits, outside))
+    return struct(f"{name}_geometry", "\n".join(fields), *edge_members("out_t", outside))
 
 
-def edge_members(word: str, in_bits: int, outside: int | None) -> tuple[str, str]:
-    """The members `inside` and `outside`: words of type `word` for taps in the map and in the padding."""
-    marked = [f"{word} word = x;", f"word[{in_bits}] = 1;", "return word;"]
+def edge_members(word: str, outside: int | None) -> tuple[str, str]:
+    """The members `inside` and `outside`: words of type `word` for taps in the map and in the padding.
+
+    A mark is bit 0: Bambu makes a comparison of the test of a top bit, for which it has no unit over 64 bits.
+    """
+    marked = [f"return (({word})x << 1) | 1;"]
     return (
         function(f"{word} inside(in_t x)", *(marked if outside is None else ["return x;"])),
         function(f"{word} outside()", *_word_lines(word, outside or 0)),
