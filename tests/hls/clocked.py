@@ -67,7 +67,8 @@ class Loop:
     def _drain(self) -> bool:
         if self.drained == self.stages:
             return False
-        if self.flags[len(self.flags) - self.stages + self.drained] & WRITE and not self._write():
+        step = len(self.flags) - self.stages + self.drained
+        if step >= 0 and self.flags[step] & WRITE and not self._write():
             return False
         self.drained += 1
         return True
@@ -100,14 +101,37 @@ class Loop:
         return True
 
 
+@dataclass
+class Drained(Loop):
+    """A unit whose samples begin two cycles after its pipeline is empty."""
+
+    rest: int = 0
+
+    def clock(self, cycle: int) -> bool:
+        if self.drained < self.stages:
+            return self._drain()
+        if self.rest:
+            self.rest -= 1
+            return True
+        if self.sample == self.samples:
+            return False
+        moved = self._step(cycle)
+        self.rest = 2 if moved and self.position == 0 else 0
+        return moved
+
+
 def clocked(
-    stages: Sequence[Stage], depths: Mapping[str, int], samples: int, latency: int | None = None
+    stages: Sequence[Stage],
+    depths: Mapping[str, int],
+    samples: int,
+    latency: int | None = None,
+    drains: bool = False,
 ) -> tuple[list[Loop], dict[str, Queue]]:
     """All units, then source and sink, after so many samples, or when nothing moves any more."""
     source, result = stages[0].reads[0], stages[-1].writes[0]
     names = [source.name, *(stream.name for stage in stages for stream in stage.writes)]
     queues = {name: Queue(depths.get(name, 2)) for name in names}
-    loops = [_loop(stage, queues, samples, latency) for stage in stages]
+    loops = [_loop(stage, queues, samples, latency, drains) for stage in stages]
     loops += [Loop([WRITE] * source.words, 0, [], [queues[source.name]], samples)]
     loops += [Loop([READ] * result.words, 0, [queues[result.name]], [], samples)]
     cycle, moved = 0, True
@@ -119,8 +143,10 @@ def clocked(
     return loops, queues
 
 
-def _loop(stage: Stage, queues: Mapping[str, Queue], samples: int, latency: int | None) -> Loop:
+def _loop(stage: Stage, queues: Mapping[str, Queue], samples: int, latency: int | None, drains: bool) -> Loop:
     trace = stage.unit.trace
     reads, writes = ([queues[s.name] for s in streams] for streams in (stage.reads, stage.writes))
-    inside = min((latency or trace.latency) - 1, trace.steps)
-    return Loop(trace.whole.tolist(), inside, reads, writes, samples)
+    inside = (latency or trace.latency) - 1
+    if drains:
+        return Drained(trace.whole.tolist(), inside, reads, writes, samples)
+    return Loop(trace.whole.tolist(), min(inside, trace.steps), reads, writes, samples)

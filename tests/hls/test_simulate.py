@@ -17,7 +17,7 @@ from tests.hls.projects import ENGINES, every_engine, random_folding
 from tests.hls.published import published
 
 from bnnc.hls.lanes import BIPOLAR, Wire
-from bnnc.hls.model.pipeline import pipeline, streams_of
+from bnnc.hls.model.pipeline import SINK, pipeline, streams_of
 from bnnc.hls.model.simulate import Run, Wait, run_samples, simulate, steady
 from bnnc.hls.model.sizing import LATENCIES, fifos, shown, slowest
 from bnnc.hls.model.trace import READ, READ_SECOND, WRITE, Trace
@@ -98,6 +98,33 @@ def test_events_are_those_of_a_clock(seed: int, latency: int | None) -> None:
         assert_same(run, u, loop)
     if not run.is_stuck:
         assert run.state.fifos["high"].tolist() == [queues[name].high for name in names]
+
+
+@given(st.integers(0, 2**32), st.sampled_from([None, 1, 2, 9, 32]))
+@settings(max_examples=100, deadline=None)
+def test_units_that_drain_are_those_of_a_clock(seed: int, latency: int | None) -> None:
+    stages, rng = random_stages(seed), np.random.default_rng(seed)
+    depths = {s.name: int(rng.integers(1, 9)) for s in streams_of(stages)}
+    loops, _ = clocked(stages, depths, SAMPLES, latency, drains=True)
+    run = run_samples(pipeline(stages, latency, drains=True), np.array(list(depths.values())), SAMPLES)
+    assert run.is_stuck == (not all(loop.is_done for loop in loops))
+    ends = [loops[-1].ended[sample] for sample in range(loops[-1].sample)]
+    assert run.state.samples["ended"][SINK, : len(ends)].tolist() == ends
+
+
+@pytest.mark.parametrize("make", [*ENGINES, every_engine])
+def test_units_that_drain_take_a_pipeline_more(make: Callable[[], Graph]) -> None:
+    """Each alone; together they are at least as slow as the slowest of them, and not much slower."""
+    graph = make()
+    stages = lower(graph, Names(), random_folding(graph, 6)).stages
+    for stage in stages:
+        alone = [*sources(stage), stage, *sinks(stage)]
+        deep = {s.name: s.words for s in streams_of(alone)}
+        run = simulate(alone, deep, drains=True)
+        assert run.ii_cycles == stage.unit.cycles + stage.unit.trace.latency + 1, stage.unit.name
+    depths = {fifo.name: fifo.depth for fifo in fifos(stages)}
+    least = max(stage.unit.cycles + stage.unit.trace.latency + 1 for stage in stages)
+    assert least <= simulate(stages, depths, drains=True).ii_cycles <= 1.05 * least
 
 
 @given(st.integers(0, 2**32))

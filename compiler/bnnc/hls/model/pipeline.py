@@ -81,13 +81,16 @@ class Pipeline(NamedTuple):
     samples: Array  # SAMPLE (units, samples)
 
 
-def pipeline(stages: Sequence[Stage], latency: int | None = None, interval: int | None = None) -> Pipeline:
+def pipeline(
+    stages: Sequence[Stage], latency: int | None = None, interval: int | None = None, drains: bool = False
+) -> Pipeline:
     """The stages, a source and a sink, without room for words. `latency`: of all units, instead of their own.
 
-    The source offers a word in every cycle, or the words of a sample evenly in `interval` cycles. The sink
-    takes every word at once.
+    With `drains` a unit begins a sample when its pipeline is empty. The source offers a word in every cycle,
+    or the words of a sample evenly in `interval` cycles. The sink takes every word at once.
     """
     traces = [_with_latency(stage.unit.trace, latency) for stage in stages]
+    traces = [trace.drained for trace in traces] if drains else traces
     source, result = stages[0].reads[0], stages[-1].writes[0]
     takes = Trace(np.array([READ], np.uint8), result.words, 1)
     events = [*(_events(trace) for trace in traces), _offers(source.words, interval), _events(takes)]

@@ -65,6 +65,7 @@ def simulate(
     *,
     latency: int | None = None,
     interval: int | None = None,
+    drains: bool = False,
 ) -> Simulation:
     """Samples one after the other, as fast as they go, or one every `interval` cycles.
 
@@ -72,11 +73,14 @@ def simulate(
     leaving the unit's pipeline goes to, all of the pipeline stands still (style `stp` of HLS tools): the
     words inside leave when later steps begin, or at the end of the sample's loop. So they are not in a FIFO,
     and take no room there. A word that is written in one cycle can be read in the next one, and so can the
-    room of a word that is read be used. `latency`: of every unit, instead of its own.
+    room of a word that is read be used.
+
+    `latency`: of every unit, instead of its own. `drains`: a unit begins a sample when its pipeline is empty,
+    not when the sample before has begun its last step.
     """
     names = [stream.name for stream in streams_of(stages)]
     depth = np.array([depths.get(name, PORT) for name in names])
-    run = steady(pipeline(stages, latency, interval), depth, counts=True)
+    run = steady(pipeline(stages, latency, interval, drains), depth, counts=True)
     high = {name: int(n) for name, n in zip(names, run.state.fifos["high"], strict=True) if name in depths}
     units = [*(stage.unit.name for stage in stages), "source", "sink"]
     if run.is_stuck:

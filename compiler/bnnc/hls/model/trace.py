@@ -39,6 +39,15 @@ class Trace:
         """uint8 (steps,): the flags of all steps of a sample."""
         return np.tile(self.flags, self.repeats)
 
+    @property
+    def drained(self) -> Trace:
+        """The same where a sample begins with an empty pipeline.
+
+        What began in the last step leaves latency - 1 steps later, and the state machine around the loop has
+        a state before it and one behind it: tools count trips + depth of the pipeline + 1.
+        """
+        return Trace(np.concatenate([self.whole, steps(0, self.latency + 1)]), 1, self.latency)
+
 
 def steps(flags: int, n: int = 1) -> Array:
     """n steps that do the same."""
