@@ -24,6 +24,29 @@ def test_the_clock_is_the_boards_unless_told(bnnc: Bnnc, model: Path) -> None:
     assert "at 150 MHz" in bnnc("fold", model, *HLS, "--part", "zcu104", "--clock", "150").stdout
 
 
+def test_in_a_pipe_it_can_be_read(bnnc: Bnnc, model: Path) -> None:
+    """Columns of nothing are left out; reasons stand below where they have no room."""
+    lines = bnnc("fold", model, *HLS, "--folding", "maximal", "--part", "xc7z020").stdout.splitlines()
+    assert max(map(len, lines)) <= 120 and not any(line.endswith(" ") for line in lines)
+    head = next(line for line in lines if "folding" in line)
+    assert "BRAM36" in head and "URAM" not in head
+
+
+def test_rates_are_the_same_everywhere(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
+    """Also where rounding would make one more of them than there are."""
+    clock = ("--clock", "100.00003")
+    folding, out = tmp_path / "folding.json", tmp_path / "out"
+    folding.write_text('{"layers": {"input": {"lanes": 1}}}')
+    told = json.loads(bnnc("fold", model, *HLS, *clock, "--folding", folding, "--json").stdout)
+    rate = f"{int(told['fps']):,} samples a second"
+    assert rate in bnnc("fold", model, *HLS, *clock, "--folding", folding).stdout
+    assert round(told["fps"]) > int(told["fps"])
+    target = ("--target", "hls", "--no-verify")
+    assert rate in bnnc("compile", model, *HLS, *clock, *target, "--folding", folding, "-o", out).stdout
+    assert rate in bnnc("inspect", out).stdout and rate in (out / "README.md").read_text()
+    assert json.loads((out / "report.json").read_text())["fps"] == told["fps"]
+
+
 def test_as_json(bnnc: Bnnc, model: Path) -> None:
     told = json.loads(bnnc("fold", model, *HLS, "--fps", "50000", "--budget", "lut=0.5", "--json").stdout)
     assert told["ii_cycles"] <= 2000 and told["fps"] == 100e6 / told["ii_cycles"]
@@ -66,7 +89,7 @@ def test_the_front_is_a_table_and_a_picture(bnnc: Bnnc, model: Path, tmp_path: P
         (("--budget", "lut=0.5", "--folding", "minimal"), "--budget: there is nothing to choose"),
         (("--budget", "lut=2", "--max-fps"), "--budget: 2 is no share"),
         (("--folding", "nowhere.json"), "nowhere.json: cannot be read"),
-        (("--fps", "1e9"), "cycles a sample are too few"),
+        (("--fps", "1e9"), "1,000,000,000 samples a second are more than there are cycles at 100 MHz"),
         (("--fps", "nan"), "--fps nan: no number of samples"),
         (("--fps", "inf"), "--fps inf: no number of samples"),
         *(

@@ -57,5 +57,28 @@ def test_long_names_are_broken_but_whole(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_nothing_is_broken_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too wide for a reader has its words below; a line is a row all the same."""
+    short = [(*row[:-1], "popcount") for row in ROWS]
+    lines = shown(monkeypatch, io.StringIO(), 40, short).splitlines()
+    assert any("conv1" in line and "3,612,672" in line and "popcount" in line for line in lines)
+    rows = [("/features/features.0/conv/Conv_with_a_name_of_many_letters" * 2, *row[1:]) for row in ROWS]
+    lines = shown(monkeypatch, io.StringIO(), 40, rows).splitlines()
+    assert any(rows[0][0] in line and "3,612,672" in line for line in lines)
+    assert any(rows[0][0] in line and WORDS in line for line in lines)
+
+
+def test_long_words_are_wrapped_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(*row[:-1], f"{WORDS}; {WORDS}; {WORDS}") for row in ROWS]
+    lines = shown(monkeypatch, io.StringIO(), 40, rows).splitlines()
+    assert max(map(len, lines)) <= 120 and sum("popcount" in line for line in lines) > len(rows)
+
+
+def test_halves_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = shown(monkeypatch, io.StringIO(), 40, [(*ROWS[0][:4], 0.5, ""), (*ROWS[1][:4], 1115.0, "")])
+    pairs = [line.rstrip() for line in lines.splitlines() if "3,612,672" in line]
+    assert pairs[0].endswith("     0.5") and pairs[1].endswith(" 1,115.0")
+
+
+def test_a_pipe_has_lines_that_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = shown(monkeypatch, io.StringIO(), 40, ROWS).splitlines()
-    assert any("conv1" in line and WORDS in line for line in lines)
+    assert max(map(len, lines)) <= 120 and not any(line.endswith(" ") for line in lines)

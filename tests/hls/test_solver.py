@@ -206,11 +206,26 @@ def test_a_rate_that_no_folding_has() -> None:
     least = {node.node: min(option.cycles for option in node.options) for node in found.nodes}
     slowest = max(least, key=lambda name: least[name])
     assert refusal(convolutional_network, fps=1_000_000) == (
-        f"layer {slowest!r}: 100 cycles a sample are too few: it takes {least[slowest]:,} at least; "
+        f"layer {slowest!r}: 1,000,000 samples a second leave 100 cycles at 100 MHz, and it takes "
+        f"{least[slowest]:,} for each at least; "
         f"give --fps {100_000_000 // least[slowest]} or less, or --clock {least[slowest]}"
     )
-    text = refusal(convolutional_network, fps=1e9)
-    assert text.startswith(f"layer {slowest!r}: 0 cycles a sample are too few") and "--clock" not in text
+    assert refusal(convolutional_network, fps=1e9) == (
+        f"layer {slowest!r}: 1,000,000,000 samples a second are more than there are cycles at 100 MHz, and "
+        f"it takes {least[slowest]:,} for each at least; give --fps {100_000_000 // least[slowest]} or less"
+    )
+
+
+def test_the_rate_that_is_offered_instead_is_one_that_fits() -> None:
+    """With few tables less than the slowest layer alone could have."""
+    budget = {"lut": 0.2}
+    text = refusal(convolutional_network, fps=10_000_000, budget=budget)
+    offered = float(re.search(r"give --fps (\d+) or less", text)[1])  # type: ignore[index]
+    found = fold(convolutional_network(), Names(), replace(OPTIONS, max_fps=True, budget=budget))
+    slowest = max(
+        min(option.cycles for option in node.options) for node in space(convolutional_network).nodes
+    )
+    assert offered == 100_000_000 // found.accelerator.cycles < 100_000_000 // slowest
 
 
 def test_a_rate_that_does_not_fit() -> None:
@@ -221,7 +236,7 @@ def test_a_rate_that_does_not_fit() -> None:
     share = (least.resources.lut + 500) / PART.resources.lut
     text = refusal(convolutional_network, fps=80_000, budget={"lut": share})
     assert re.fullmatch(
-        r"part xc7z020: 80000 samples a second: what comes closest takes [\d,]+ LUTs, and [\d,]+ are "
+        r"part xc7z020: 80,000 samples a second: what comes closest takes [\d,]+ LUTs, and [\d,]+ are "
         r"allowed; give --fps \d+ or less, a larger part, or more with --budget lut=1",
         text,
     )

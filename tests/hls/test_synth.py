@@ -77,7 +77,7 @@ def test_bambu(project: Path, program: Callable[[str, str], None]) -> None:
     files = before(project)
     made = synthesize(project, "bambu")
     assert made.figures == Figures(cycles=120, lut=129, ff=340, bram18=5, dsp=0)
-    wanted = "bambu: co-simulated, 120 cycles a sample, 129 LUTs, 340 flip-flops, 5 BRAM18, 0 DSP"
+    wanted = "bambu: co-simulated, 120 cycles a sample, 129 LUTs, 340 flip-flops, 2.5 BRAM36, 0 DSP"
     assert str(made) == wanted
     assert before(project) == files, "the tool works on a copy"
 

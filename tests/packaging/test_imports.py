@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "errors": set[str](),
     "resources": set[str](),
     "cores": set(),
+    "rates": set(),
     "targets": {"errors"},
     "ir": {"errors"},
     "frontends": {"errors", "ir", "exporter"},
@@ -26,8 +27,8 @@ MAY_IMPORT = {
     "arm": {
         *("errors", "ir", "sim", "storage", "edge", "passes", "schedule", "resources", "targets", "cores"),
     },
-    "hls": {"errors", "ir", "sim", "storage", "edge", "passes", "schedule", "resources"},
-    "report": {"errors", "ir", "passes"},
+    "hls": {"errors", "ir", "sim", "storage", "edge", "passes", "schedule", "resources", "rates"},
+    "report": {"errors", "ir", "passes", "rates"},
     "executors": {
         *("errors", "ir", "frontends", "sim", "edge", "passes", "schedule", "arm", "hls", "resources"),
         "targets",
@@ -45,7 +46,9 @@ MAY_IMPORT = {
         "targets",
     },
     "tune": {"errors", "ir", "schedule", "arm", "executors", "bench"},
-    "commands": {"errors", "ir", "sim", "passes", "plan", "hls", "report", "executors", "bench", "tune"},
+    "commands": {
+        *("errors", "ir", "sim", "passes", "plan", "hls", "report", "executors", "bench", "tune", "rates"),
+    },
 }
 ONLY_IN = {
     "tvm": {"arm", "tune"},

@@ -14,16 +14,18 @@ import click
 from bnnc.commands.hls_options import hls_options, taken_options
 from bnnc.commands.options import common, network, open_network, working
 from bnnc.errors import errors_within
+from bnnc.rates import rate_text
 
 if TYPE_CHECKING:
     from bnnc.hls.model.resources import Resources
     from bnnc.hls.options import HlsOptions
-    from bnnc.hls.solve.explain import Explained
+    from bnnc.hls.solve.explain import Explained, Row
     from bnnc.hls.solve.fold import Folded
     from bnnc.hls.solve.pareto import Point
     from bnnc.ir.graph import Graph
 
-COLUMNS = ("layer", "folding", "cycles", "LUT", "FF", "BRAM36", "URAM", "DSP", "why")
+FIRST_COLUMNS = ("layer", "folding", "cycles")
+COLUMNS = {"lut": "LUT", "ff": "FF", "bram36": "BRAM36", "uram": "URAM", "dsp": "DSP"}
 FRONT_COLUMNS = ("samples/s", "cycles", "LUT", "BRAM36", "LUT share", "BRAM share", "to take")
 
 
@@ -97,8 +99,8 @@ class Found:
 
     def share(self, resources: Resources, kind: str) -> float:
         """Of what the part has; 0 where it has none."""
-        whole = getattr(self.explained.goal.part.resources, kind)
-        return getattr(resources, kind) / whole if whole else 0.0
+        whole = self.explained.goal.part.resources.counts[kind]
+        return resources.counts[kind] / whole if whole else 0.0
 
 
 def _options(hls: dict[str, Any]) -> HlsOptions:
@@ -126,45 +128,51 @@ def _fold(graph: Graph, options: HlsOptions, wants_front: bool) -> Found:
 def _print(found: Found, name: str) -> None:
     from bnnc.report.tables import print_table
 
-    print_table(COLUMNS, [_row(*row) for row in _rows(found)], name)
+    rows = _rows(found)
+    kinds = [kind for kind in COLUMNS if any(row.resources.counts[kind] for row in rows)]
+    columns = (*FIRST_COLUMNS, *(COLUMNS[kind] for kind in kinds), "why")
+    print_table(columns, [_row(row, kinds) for row in rows], name)
     goal, acc = found.explained.goal, found.folded.accelerator
-    rate = f"{goal.rate(acc.cycles):,.0f} samples a second at {goal.clock_mhz:g} MHz"
+    rate = f"{rate_text(goal.rate(acc.cycles))} samples a second at {goal.clock_mhz:g} MHz"
     click.echo(f"{acc.cycles:,} cycles a sample: {rate}")
     click.echo(f"{goal.part.name}: {_taken(found)}")
     if over := replace(goal, budget={}).exceeded(acc.resources):
         click.echo(f"note: more than the part has: {over}")
     if found.front:
-        rows = [_front_row(found, point) for point in found.front]
-        print_table(FRONT_COLUMNS, rows, "what other rates take, with FIFOs as shallow as can be")
+        front = [_front_row(found, point) for point in found.front]
+        click.echo()
+        print_table(FRONT_COLUMNS, front, "what other rates take, with FIFOs as shallow as can be")
 
 
-def _rows(found: Found) -> list[tuple[str, str, int, Resources, str]]:
-    """Layers and converters, then what is around them, then the sum."""
-    acc, rows = found.folded.accelerator, found.explained.rows()
-    listed = [(row.name, row.folding, row.cycles, row.resources, row.why) for row in rows]
-    return [*listed, ("", "all, with FIFOs and DMA", acc.cycles, acc.resources, "")]
+def _rows(found: Found) -> list[Row]:
+    """Layers and converters, then the sum of all."""
+    from bnnc.hls.solve.explain import Row
+
+    acc = found.folded.accelerator
+    whole = Row("", "all, with FIFOs and DMA", acc.cycles, acc.resources, "")
+    return [*found.explained.rows(), whole]
 
 
-def _row(name: str, folding: str, cycles: int, taken: Resources, why: str) -> tuple[object, ...]:
-    return (name, folding, cycles, taken.lut, taken.ff, f"{taken.bram36:g}", taken.uram, taken.dsp, why)
+def _row(row: Row, kinds: Sequence[str]) -> tuple[object, ...]:
+    return (row.name, row.folding, row.cycles, *(row.resources.counts[kind] for kind in kinds), row.why)
 
 
 def _taken(found: Found) -> str:
-    taken, part = found.folded.accelerator.resources, found.explained.goal.part.resources
-    kinds = (("lut", "LUTs"), ("ff", "FFs"), ("dsp", "DSP slices"), ("uram", "UltraRAMs"))
-    parts = [
-        f"{getattr(taken, kind):,} of {getattr(part, kind):,} {text} ({found.share(taken, kind):.0%})"
-        for kind, text in kinds
-        if getattr(part, kind)
-    ]
-    parts.insert(1, f"{taken.bram36:g} of {part.bram36:g} BRAM36 ({found.share(taken, 'bram18'):.0%})")
-    return ", ".join(parts)
+    from bnnc.hls.model.resources import count_text, told
+
+    taken = found.folded.accelerator.resources
+    has = found.explained.goal.part.resources.counts
+    return ", ".join(
+        f"{count_text(n)} of {told(kind, has[kind])} ({found.share(taken, kind):.0%})"
+        for kind, n in taken.counts.items()
+        if has[kind]
+    )
 
 
 def _front_row(found: Found, point: Point) -> tuple[object, ...]:
     taken = point.resources
-    shares = (f"{found.share(taken, kind):.0%}" for kind in ("lut", "bram18"))
-    return (int(point.fps), point.solution.cycles, taken.lut, f"{taken.bram36:g}", *shares, point.focus)
+    shares = (f"{found.share(taken, kind):.0%}" for kind in ("lut", "bram36"))
+    return (rate_text(point.fps), point.solution.cycles, taken.lut, taken.bram36, *shares, point.focus)
 
 
 def _draw(found: Found, name: str, path: Path, kind: str) -> None:
@@ -174,7 +182,7 @@ def _draw(found: Found, name: str, path: Path, kind: str) -> None:
     title = f"{name} on {goal.part.name} at {goal.clock_mhz:g} MHz"
     lines = [
         Line(f"{what}, to take {focus}", *_line(found, focus, resource))
-        for what, resource in (("LUTs", "lut"), ("block RAMs", "bram18"))
+        for what, resource in (("LUTs", "lut"), ("block RAMs", "bram36"))
         for focus in dict.fromkeys(point.focus for point in found.front)
     ]
     draw_front(lines, title, path, kind)
@@ -195,11 +203,9 @@ def _description(found: Found, name: str) -> dict[str, Any]:
         "budget": dict(found.options.budget),
         "ii_cycles": acc.cycles,
         "fps": goal.rate(acc.cycles),
-        "resources": _amounts(acc.resources),
+        "resources": acc.resources.counts,
         "layers": [
-            {**asdict(row), "resources": _amounts(row.resources)}
-            for row in found.explained.rows()
-            if row.name
+            {**asdict(row), "resources": row.resources.counts} for row in found.explained.rows() if row.name
         ],
         "folding": json.loads(found.folding_file),
         "pareto": [
@@ -207,18 +213,8 @@ def _description(found: Found, name: str) -> dict[str, Any]:
                 "fps": p.fps,
                 "to_take": p.focus,
                 "ii_cycles": p.solution.cycles,
-                "resources": _amounts(p.resources),
+                "resources": p.resources.counts,
             }
             for p in found.front
         ],
-    }
-
-
-def _amounts(taken: Resources) -> dict[str, float]:
-    return {
-        "lut": taken.lut,
-        "ff": taken.ff,
-        "bram36": taken.bram36,
-        "uram": taken.uram,
-        "dsp": taken.dsp,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bnnc.rates import rate_text
+
 
 def expected(details: Mapping[str, Any]) -> str | None:
     """Rate, latency and resources out of the details of a manifest; None where it is none of target hls."""
@@ -12,10 +14,10 @@ def expected(details: Mapping[str, Any]) -> str | None:
         return None
     clock, taken = float(details["clock_mhz"]), details["resources"]
     cycles = f"{details['ii_cycles']:,} cycles a sample"
-    memory = f"{taken['bram18'] / 2:g} BRAM36" + (f", {taken['uram']:,} URAM" if taken["uram"] else "")
+    memory = f"{taken['bram36']:g} BRAM36" + (f", {taken['uram']:,} URAM" if taken["uram"] else "")
     over = f"; more than the part has: {details['exceeded']}" if details.get("exceeded") else ""
     return (
-        f"{details['fps']:,.0f} samples a second at {clock:g} MHz ({cycles}), "
+        f"{rate_text(details['fps'])} samples a second at {clock:g} MHz ({cycles}), "
         f"latency {details['latency_cycles'] / clock:,.1f} us, {taken['lut']:,} LUTs and {memory} "
         f"of {details['part']}, by bnnc's models{over}; report.html has more"
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+UNITS = {"lut": "LUTs", "ff": "FFs", "bram36": "BRAM36", "uram": "UltraRAMs", "dsp": "DSP slices"}
+"""What users are told, and how it is called. Inside, block RAMs are counted as halves of 18 kbit."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -33,8 +36,23 @@ class Resources:
         """Block RAMs as vendors count them: two of 18 kbit each."""
         return self.bram18 / 2
 
+    @property
+    def counts(self) -> dict[str, float]:
+        """By the keys of UNITS."""
+        return {kind: getattr(self, kind) for kind in UNITS}
+
 
 NOTHING = Resources()
+
+
+def told(kind: str, n: float) -> str:
+    """So many of a kind of UNITS: `1,053 LUTs`, `0.5 BRAM36`."""
+    return f"{count_text(n)} {UNITS[kind]}"
+
+
+def count_text(n: float) -> str:
+    """Whole, or with a half."""
+    return f"{n:,.1f}".removesuffix(".0")
 
 
 def total(parts: Iterable[Resources]) -> Resources:

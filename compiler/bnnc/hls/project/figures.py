@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bnnc.errors import BnncError
+from bnnc.hls.model.resources import count_text
 
 NAMES = {
     "cycles": "cycles a sample",
     "interval": "cycles between samples",
     "lut": "LUTs",
     "ff": "flip-flops",
-    "bram18": "BRAM18",
+    "bram36": "BRAM36",
     "uram": "URAM",
     "dsp": "DSP",
 }
@@ -37,8 +38,10 @@ class Figures:
         return Figures(**{**asdict(self), **{k: v for k, v in asdict(other).items() if v is not None}})
 
     def __str__(self) -> str:
-        known = {NAMES[key]: value for key, value in asdict(self).items() if value is not None}
-        return ", ".join(f"{value:,} {name}" for name, value in known.items()) or "no figures"
+        bram36 = None if self.bram18 is None else self.bram18 / 2
+        values = {**asdict(self), "bram36": bram36}
+        known = [(name, values[key]) for key, name in NAMES.items() if values[key] is not None]
+        return ", ".join(f"{count_text(value)} {name}" for name, value in known) or "no figures"
 
 
 def bambu_figures(printed: str) -> Figures:

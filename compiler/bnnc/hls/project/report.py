@@ -14,7 +14,7 @@ from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.calibration import SHELL
 from bnnc.hls.model.memory import fifo_cost
 from bnnc.hls.model.parts import Part
-from bnnc.hls.model.resources import Resources, total
+from bnnc.hls.model.resources import total
 from bnnc.hls.model.simulate import Simulation
 from bnnc.hls.model.sizing import LEAST
 from bnnc.hls.network import Stage
@@ -22,8 +22,8 @@ from bnnc.hls.solve.explain import Explained, Row
 from bnnc.hls.solve.options import Node, Option
 from bnnc.hls.solve.solver import Goal, Solution
 from bnnc.hls.solve.space import amounts
+from bnnc.rates import rate
 
-KINDS = ("lut", "ff", "bram36", "uram", "dsp")
 TIMES = (0.25, 0.5, 2.0, 4.0)
 """Other rates that the report compares with, in cycles of the project."""
 
@@ -48,7 +48,7 @@ class Report:
     @property
     def fps(self) -> float:
         """Samples a second."""
-        return self.clock_mhz * 1e6 / self.simulation.ii_cycles
+        return rate(self.clock_mhz, self.simulation.ii_cycles)
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -58,13 +58,13 @@ class Report:
             "name": self.name,
             "part": self.part_number,
             "clock_mhz": self.clock_mhz,
-            "fps": round(self.fps, 2),
+            "fps": self.fps,
             "ii_cycles": simulation.ii_cycles,
             "latency_cycles": simulation.latency_cycles,
             "latency_us": round(simulation.latency_cycles / self.clock_mhz, 3),
-            "resources": counts(self.accelerator.resources),
-            "available": counts(self.part.resources) if self.part else None,
-            "around": counts(SHELL),
+            "resources": self.accelerator.resources.counts,
+            "available": self.part.resources.counts if self.part else None,
+            "around": SHELL.counts,
             "bottleneck": self._bottleneck(),
             "layers": [self._layer(name, stages) for name, stages in self._by_layer().items()],
             "fifos": self._fifos(),
@@ -95,7 +95,7 @@ class Report:
             "folding": self.accelerator.settings.entries.get(name, {}),
             "cycles": slowest.cycles,
             "occupancy": self._share(slowest.cycles),
-            "resources": counts(total(stage.unit.resources for stage in stages)),
+            "resources": total(stage.unit.resources for stage in stages).counts,
             "why": row.why if row else "",
             "units": [self._unit(stage) for stage in stages],
         }
@@ -110,7 +110,7 @@ class Report:
             "occupancy": self._share(load.busy),
             "starved": self._share(load.starved),
             "blocked": self._share(load.blocked),
-            "resources": counts(unit.resources),
+            "resources": unit.resources.counts,
         }
 
     def _share(self, cycles: int) -> float:
@@ -156,7 +156,7 @@ class Report:
                 "depth": fifo.depth,
                 "high_water": self.simulation.high_water[fifo.name],
                 "binding": fifo.depth > LEAST and fifo.name not in self.given,
-                "resources": counts(fifo_cost(fifo.depth, fifo.bits)),
+                "resources": fifo_cost(fifo.depth, fifo.bits).counts,
             }
             for fifo in self.accelerator.fifos
         ]
@@ -172,9 +172,9 @@ class Report:
         kept = [s for s in found if not any(_is_better(other, s) for other in found)]
         return [
             {
-                "fps": round(goal.rate(s.cycles), 2),
+                "fps": goal.rate(s.cycles),
                 "ii_cycles": s.cycles,
-                "resources": counts(s.resources),
+                "resources": s.resources.counts,
                 "fits": bool((amounts(s.resources) <= goal.have).all()),
             }
             for s in {s.cycles: s for s in kept if s.cycles != solution.cycles}.values()
@@ -195,11 +195,6 @@ def _is_better(a: Solution, b: Solution) -> bool:
     """No slower, no larger in anything, and not the same."""
     mine, its = ((-s.cycles, *(-amounts(s.resources))) for s in (a, b))
     return mine != its and all(x >= y for x, y in zip(mine, its, strict=True))
-
-
-def counts(resources: Resources) -> dict[str, float]:
-    """By the names that vendors have for them."""
-    return {kind: getattr(resources, kind) for kind in KINDS}
 
 
 def _sentence(text: str) -> str:

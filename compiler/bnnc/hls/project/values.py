@@ -15,6 +15,7 @@ from bnnc.hls.options import checked_clock
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.parts import core_input, core_result
+from bnnc.rates import rate, rate_text
 
 CONTROLS = ("axilite", "none")
 FIRST_REGISTER, ADDRESS_BYTES = 0x10, 12  # of arguments; an address takes two words, and one is left out
@@ -92,7 +93,7 @@ def _architecture(acc: Accelerator, setup: Setup) -> dict[str, Any]:
         **{f"{port}_words": wire.words for port, wire in ports.items()},
         **_packets(acc.units[-1].wire),
         "slowest": slowest,
-        "rate": int(setup.clock_mhz * 1e6 / slowest),
+        "rate": rate_text(rate(setup.clock_mhz, slowest)),
     }
 
 

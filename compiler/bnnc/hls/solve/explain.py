@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnnc.hls.folding import Fold
-from bnnc.hls.model.resources import NOTHING, Resources
+from bnnc.hls.model.resources import NOTHING, Resources, told
 from bnnc.hls.solve.options import Node, Option
 from bnnc.hls.solve.solver import Goal, Solution
 from bnnc.hls.solve.space import KINDS, amounts
-
-UNITS = {"lut": "LUTs", "ff": "FFs", "bram18": "BRAM18", "uram": "URAM", "dsp": "DSPs"}
 
 
 @dataclass(frozen=True)
@@ -55,14 +53,14 @@ class Explained:
             parts.append("the only choice")
         elif slower:
             next_one = self._cheapest(slower, min(other.cycles for other in slower))
-            parts.append(f"{_setting(next_one)} would take {next_one.cycles:,} cycles")
+            parts.append(f"{_instead(next_one, option)} would take {next_one.cycles:,} cycles")
         else:
             parts.append("fast enough at any choice")
         faster = [other for other in node.options if other.cycles < option.cycles]
         if faster and option.cycles == self.solution.cycles:
             next_one = self._cheapest(faster, max(other.cycles for other in faster))
             price = _difference(next_one.resources, option.resources)
-            parts.append(f"{_setting(next_one)} takes {next_one.cycles:,} for {price}")
+            parts.append(f"{_instead(next_one, option)} would take {next_one.cycles:,}, for {price}")
         return "; ".join(parts)
 
     def _cheapest(self, options: Sequence[Option], cycles: int) -> Option:
@@ -95,7 +93,13 @@ def _setting(option: Option) -> str:
     return "1 lane" if option.setting == 1 else f"{option.setting} lanes"
 
 
+def _instead(other: Option, chosen: Option) -> str:
+    """With the memory of the weights where that is another one."""
+    return _setting(other) if other.storage == chosen.storage else description(other)
+
+
 def _difference(new: Resources, old: Resources) -> str:
-    more = amounts(new) - amounts(old)
-    parts = [f"{int(n):+,} {UNITS[kind]}" for kind, n in zip(KINDS, more, strict=True) if n and kind != "ff"]
+    """Without flip-flops: there are more than enough of them."""
+    more = {kind: n - old.counts[kind] for kind, n in new.counts.items() if kind != "ff"}
+    parts = [f"{told(kind, abs(n))} {'more' if n > 0 else 'less'}" for kind, n in more.items() if n]
     return " and ".join(parts) or "nothing more"

@@ -14,17 +14,17 @@ from bnnc.errors import BnncError
 from bnnc.hls.folding import Fold
 from bnnc.hls.model.calibration import SHELL
 from bnnc.hls.model.parts import Part
-from bnnc.hls.model.resources import NOTHING, Resources, total
+from bnnc.hls.model.resources import NOTHING, UNITS, Resources, count_text, told, total
 from bnnc.hls.settings import Settings
 from bnnc.hls.solve.options import Option
 from bnnc.hls.solve.program import ANY, BALANCE, Program
 from bnnc.hls.solve.prune import pruned
 from bnnc.hls.solve.space import KINDS, Space, amounts
 from bnnc.ir.op import Array
+from bnnc.rates import rate, rate_text
 
 BUDGET_KINDS = {"lut": "lut", "ff": "ff", "bram": "bram18", "uram": "uram", "dsp": "dsp"}
 MAX_CLOCK_MHZ = 1000
-NAMES = {"lut": "LUTs", "ff": "flip-flops", "bram18": "block RAMs", "uram": "UltraRAMs", "dsp": "DSP slices"}
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,13 @@ class Goal:
 
     def exceeded(self, resources: Resources) -> str:
         """`57 LUTs of 50, ..`: what is taken beyond the budget; empty for nothing."""
-        taken = zip(KINDS, amounts(resources), self.allowed, strict=True)
-        return ", ".join(f"{int(n):,} {NAMES[kind]} of {int(most):,}" for kind, n, most in taken if n > most)
+        allowed = _resources(self.allowed).counts
+        taken = [(kind, n) for kind, n in resources.counts.items() if n > allowed[kind]]
+        return ", ".join(f"{told(kind, n)} of {count_text(allowed[kind])}" for kind, n in taken)
 
     def rate(self, cycles: int) -> float:
         """Samples a second."""
-        return self.clock_mhz * 1e6 / cycles
+        return rate(self.clock_mhz, cycles)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Solution:
     def cycles(self) -> int:
         """Of the slowest unit: a sample comes out every so many cycles."""
         bridges = self.space.bridges(self.options)
-        return max(*(o.cycles for o in self.options), *(found.cycles for found in bridges))
+        return max([*(o.cycles for o in self.options), *(found.cycles for found in bridges)])
 
     @cached_property
     def resources(self) -> Resources:
@@ -154,21 +155,20 @@ class Solver:
 
     def _failure(self, target: int | None) -> BnncError:
         """Why nothing fits in so many cycles, or in any number."""
-        if target is None:
+        fastest = None if target is None else self.fastest()
+        if target is None or fastest is None:
             return self._too_large(self._candidates[-1], "no folding fits", "a larger part")
         slowest = max(self.space.nodes, key=lambda node: min(option.cycles for option in node.options))
         least = min(option.cycles for option in slowest.options)
-        if least > target:
-            what = f"{target:,} cycles a sample are too few: it takes {least:,} at least"
-            faster = math.ceil(least * (self.goal.fps or 0) / 1e6)
-            remedy = f"give --fps {math.floor(self.goal.rate(least))} or less"
-            remedy += f", or --clock {faster}" if faster <= MAX_CLOCK_MHZ else ""
-            return BnncError.at(f"layer {slowest.node!r}", what, remedy)
-        fastest = self.fastest()
-        if fastest is None:
-            return self._too_large(self._candidates[-1], "no folding fits", "a larger part")
-        remedy = f"--fps {math.floor(self.goal.rate(fastest))} or less, a larger part"
-        return self._too_large(target, f"{self.goal.fps:g} samples a second", remedy)
+        remedy = f"--fps {rate_text(self.goal.rate(fastest)).replace(',', '')} or less"
+        wanted = f"{self.goal.fps:,.12g} samples a second"
+        if least <= target:
+            return self._too_large(target, wanted, f"{remedy}, a larger part")
+        left = f"leave {target:,} cycles" if target else "are more than there are cycles"
+        what = f"{wanted} {left} at {self.goal.clock_mhz:g} MHz, and it takes {least:,} for each at least"
+        faster = math.ceil(fastest * (self.goal.fps or 0) / 1e6)
+        remedy += f", or --clock {faster}" if faster <= MAX_CLOCK_MHZ else ""
+        return BnncError.at(f"layer {slowest.node!r}", what, f"give {remedy}")
 
     def _too_large(self, target: int, what: str, remedy: str) -> BnncError:
         """Says which resource is exceeded by that which comes closest to the limits."""
@@ -177,10 +177,18 @@ class Solver:
         space = pruned(self.space, target, unlimited)
         options = Program(space, target).solve(np.maximum(limits, 1), unlimited, np.zeros(len(KINDS)))
         assert options is not None
-        least = amounts(Solution(self.space, target, options).resources + self.reserved)
-        kind = int(np.argmax((least - self.goal.allowed) / np.maximum(limits, 1)))
-        name, budget = NAMES[KINDS[kind]], int(self.goal.allowed[kind])
-        found = f"{what}: what comes closest takes {int(least[kind]):,} {name}, and {budget:,} are allowed"
-        option = next((key for key, value in BUDGET_KINDS.items() if value == KINDS[kind]), "")
-        more = f", or more with --budget {option}=1" if budget < int(self.goal.have[kind]) else ""
+        least = Solution(self.space, target, options).resources + self.reserved
+        worst = int(np.argmax((amounts(least) - self.goal.allowed) / np.maximum(limits, 1)))
+        kind, option = list(UNITS)[worst], list(BUDGET_KINDS)[worst]
+        allowed = _resources(self.goal.allowed).counts[kind]
+        taken = told(kind, least.counts[kind])
+        found = f"{what}: what comes closest takes {taken}, and {count_text(allowed)} are allowed"
+        more = (
+            f", or more with --budget {option}=1" if self.goal.allowed[worst] < self.goal.have[worst] else ""
+        )
         return BnncError.at(f"part {self.goal.part.name}", found, f"give {remedy}{more}")
+
+
+def _resources(array: Array) -> Resources:
+    """Of float64 in the order of KINDS."""
+    return Resources(*(int(n) for n in array))
