@@ -17,7 +17,9 @@ from bnnc.ir.elem import B1_01, B1_PM, I8, I16, TER, Elem, elem
 from bnnc.ir.graph import Graph
 from bnnc.ir.integer_ops import Conv2d, MaxPool2d, SumPool2d, Table, TopK
 from bnnc.ir.op import Op
+from bnnc.ir.sparse_ops import SparseDense
 from bnnc.ir.value_ops import ConcatChannels
+from bnnc.storage.sparse import encode
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,16 @@ def many_codes() -> Graph:
     return packed("coded", Conv2d("dense", x, weights, B1_PM))
 
 
+def sparse_codes() -> Graph:
+    """Entries that are smaller as Huffman codes, in lists of uneven rows; one row is empty."""
+    rng = np.random.default_rng(14)
+    weights = np.where(rng.random((12, 120)) < 0.3, rng.choice([-9, -9, 5, 70], (12, 120)), 0)
+    weights[3] = 0
+    e, x = encode(weights.astype(np.int16)), vector(rng, 120)
+    op = SparseDense("sparse", x, e.rows, e.gaps, e.codes, e.table, e.gap_bits, e.code_bits)
+    return packed("coded", op)
+
+
 STORED = {"folding": {"fc0": {"pe": 2, "simd": 7}, "fc1": {"pe": 2, "simd": 4}}}
 
 
@@ -179,6 +191,10 @@ ENGINES = {
     "sparse": Case(sparse),
     "largest": Case(largest),
     "transposed": Case(transposed),
-    "coded weights": Case(many_codes, {"compress": "huffman"}),
+    "coded weights": Case(many_codes, {"compress": "huffman", "folding": {"dense": {"weights": "bram"}}}),
+    "sparse, Huffman codes": Case(
+        sparse_codes,
+        {"compress": "huffman", "folding": {"sparse": {"pe": 3, "simd": 2, "weights": "bram"}}},
+    ),
     **{f"weights in {kind}": stored(kind) for kind in ("lut", "bram", "uram", "ddr")},
 }

@@ -69,9 +69,11 @@ PORT = re.compile(r"&(\w+)")
 OUTPUTS = {"out", "copy"}
 
 
-def logged(graph: Graph, folder: Path, folding: Folding | None, words: int) -> dict[str, Array]:
+def logged(
+    graph: Graph, folder: Path, folding: Folding | None, words: int, compress: str = "none"
+) -> dict[str, Array]:
     """uint8 flags of `Trace` for one sample of every unit, by its name; `words` come in."""
-    write_project(graph, folder, "net", folding=folding)
+    write_project(graph, folder, "net", compress, folding)
     sources = folder / "src"
     tools = (sources / "bnnc_tools.h").read_text()
     (sources / "bnnc_tools.h").write_text(re.sub(r"#define BNNC_PIPELINE$", STEP, tools, flags=re.MULTILINE))

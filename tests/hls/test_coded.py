@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.graphs import encoder, random_codes, random_threshold
+from tests.hls.lowered import foldables
 from tests.hls.projects import (
     AROUND,
     Folding,
@@ -58,11 +59,17 @@ def frequent_network() -> Graph:
     return packed("frequent", Conv2d("few", x, few, I8))
 
 
+def in_block_ram(graph: Graph, folding: Folding | None = None) -> Folding:
+    """The folding, with all weights in block RAM."""
+    chosen = folding or {}
+    return {layer.name: {**chosen.get(layer.name, {}), "weights": "bram"} for layer in foldables(graph)}
+
+
 def compressed(graph: Graph, folder: Path, folding: Folding | None = None) -> dict[str, str]:
     """The form of every layer of the project, which gives the simulator's integers sample after sample."""
     codes = random_codes(graph, 5, 7)
     raw = simulator.run(graph, codes)
-    options = HlsOptions(folding=FoldingChoice(folding or {}))
+    options = HlsOptions(folding=FoldingChoice(in_block_ram(graph, folding)))
     entry = build(graph, folder, name=graph.name, golden=(codes, raw), options=options, compress="huffman")
     np.testing.assert_array_equal(HlsExecutor(folder, graph).run(codes), raw)
     return {layer["name"]: layer["arrays"][0]["form"] for layer in entry["layers"]}
@@ -74,7 +81,8 @@ FORMS = {"integers": "raw", "bits": "kernels", "groups": "kernels", "ternary": "
 def test_every_layer_has_its_form(tmp_path: Path) -> None:
     graph = frequent_network()
     assert compressed(graph, tmp_path) == FORMS
-    entry = write_project(graph, tmp_path / "again", compress="huffman")
+    folding = in_block_ram(graph)
+    entry = write_project(graph, tmp_path / "again", compress="huffman", folding=folding)
     layers = entry["layers"]
     assert isinstance(layers, list)
     for layer in layers:
@@ -105,16 +113,27 @@ def test_rows_that_fill_no_symbol(tmp_path: Path) -> None:
     assert compressed(packed("odd", Conv2d("dense", x, weights, B1_PM)), tmp_path) == {"dense": "symbols"}
 
 
+def test_weights_that_lie_elsewhere_stay_as_they_are(tmp_path: Path) -> None:
+    graph = frequent_network()
+    folding = {"bits": {"weights": "uram"}, "groups": {"weights": "bram"}, "few": {"weights": "lut"}}
+    layers = write_project(graph, tmp_path, compress="huffman", folding=folding)["layers"]
+    assert isinstance(layers, list)
+    forms = {layer["name"]: layer["arrays"][0]["form"] for layer in layers}
+    assert (forms["bits"], forms["groups"], forms["few"]) == ("raw", "kernels", "raw")
+
+
 def test_weights_that_do_not_pay_change_nothing(tmp_path: Path) -> None:
     graph = dense_network((20, 6, 3))
-    plain = write_project(graph, tmp_path / "plain")
-    entry = write_project(graph, tmp_path / "same", compress="huffman")
+    folding = in_block_ram(graph)
+    plain = write_project(graph, tmp_path / "plain", folding=folding)
+    entry = write_project(graph, tmp_path / "same", compress="huffman", folding=folding)
     assert text_of(tmp_path / "plain") == text_of(tmp_path / "same")
     assert entry == plain | {"layers": entry["layers"]}
 
 
 def test_the_same_bytes_again(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        write_project(frequent_network(), tmp_path / folder, compress="huffman")
+        graph = frequent_network()
+        write_project(graph, tmp_path / folder, compress="huffman", folding=in_block_ram(graph))
     texts = text_of(tmp_path / "a")
     assert texts == text_of(tmp_path / "b") and "src/bnnc_huffman.h" in texts

@@ -198,7 +198,7 @@ def test_what_is_emitted_is_clean(
 
 
 def test_compressed_weights_are_clean(tmp_path: Path) -> None:
-    write_project(dense_network((64, 48, 10)), tmp_path, compress="huffman")
+    write_project(dense_network((64, 48, 10)), tmp_path, "net", "huffman", {"fc0": {"weights": "bram"}})
     assert lint(tmp_path) == ()
 
 

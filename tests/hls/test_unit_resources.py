@@ -13,7 +13,7 @@ from tests.hls.projects import (
     pools_and_tables,
     smallest_folding,
 )
-from tests.hls.test_coded import frequent_network
+from tests.hls.test_coded import frequent_network, in_block_ram
 
 from bnnc.hls.coded import compressed
 from bnnc.hls.model.calibration import SHELL, UNIT, project_cost
@@ -51,7 +51,8 @@ def test_a_project_takes_what_its_parts_take(graph: Graph) -> None:
 
 
 def test_decoded_weights_take_a_decoder() -> None:
-    plain = lower(frequent_network(), Names())
+    graph = frequent_network()
+    plain = lower(graph, Names(), in_block_ram(graph))
     coded, stored = compressed(plain)
     assert any(matrix.form != "raw" for matrix in stored)
     for before, after in zip(plain.units, coded.units, strict=True):

@@ -17,6 +17,7 @@ from bnnc.hls.model.functions import function_of
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import READ, Trace, steps, write_at
 from bnnc.hls.roms import Reader, rom
+from bnnc.hls.sparse_codes import CodedEntries, coded_entries, coded_weights
 from bnnc.hls.sparse_rows import Deal, Entries, deal_of, entries_of
 from bnnc.hls.storage import Storage, default_storage, stored_weights
 from bnnc.hls.units import Unit
@@ -74,6 +75,16 @@ class Sparse:
             self._deals[pe] = deal_of(self.entries.lengths, pe)
         return self._deals[pe]
 
+    @cached_property
+    def _coded(self) -> dict[int, CodedEntries | None]:
+        return {}
+
+    def coded(self, pe: int) -> CodedEntries | None:
+        """The lists of `pe` elements as Huffman codes, where these are smaller."""
+        if pe not in self._coded:
+            self._coded[pe] = coded_entries(entry_words(self, pe), self.entry_bits, self.code_bits)
+        return self._coded[pe]
+
     def cycles(self, y_bits: int) -> dict[Fold, int]:
         """Every folding, and the cycles of a sample: the vector arrives, `simd` elements at a time, then the
         entries are read, one for each processing element at a time.
@@ -105,12 +116,22 @@ def _sums(op: SparseDense, x: Wire) -> Pair:
 
 
 def sparse_unit(
-    s: Sparse, act: Activation, x: Wire, name: str, fold: Fold, storage: Storage | None = None
+    s: Sparse,
+    act: Activation,
+    x: Wire,
+    name: str,
+    fold: Fold,
+    storage: Storage | None = None,
+    coded: CodedEntries | None = None,
 ) -> Unit:
-    """The unit behind a stream of `fold.simd` lanes."""
+    """The unit behind a stream of `fold.simd` lanes; its entries lie in `storage`, or are read as codes."""
     deal, storage = s.deal(fold.pe), storage or default_storage(s.deal(fold.pe).steps)
     out = activation_text(act, name, fold.pe, s.lo, s.hi)
-    entries = stored_weights(name, _entry_words(s, fold.pe), s.entry_bits, storage)
+    if coded is None:
+        entries = stored_weights(name, entry_words(s, fold.pe), s.entry_bits, storage)
+    else:
+        entries = coded_weights(name, coded)
+    engine, *others = _engines(storage, coded is not None)
     roms = [
         rom(name, WEIGHT, [np.array([weight]) for weight in s.table]),
         rom(name, COMPLETES, [_bits_at(deal.ends)], hexadecimal=True),
@@ -122,19 +143,26 @@ def sparse_unit(
     return Unit(
         name=name,
         comment=_description(s, act, fold),
-        engines=("sparse", *(("fill",) if storage is Storage.URAM else ()), out.engine),
-        call=f"bnnc::sparse<{name}_matrix, {out.type}>",
+        engines=(engine, *others, out.engine),
+        call=f"bnnc::{engine}<{name}_matrix, {out.type}>",
         wire=wire,
         in_bits=(x.bits,),
         words=wire.words,
         cycles=x.words + deal.steps,
         trace=sparse_trace(x.words, deal.ends),
-        resources=sparse_resources(s, act, fold, storage),
+        resources=sparse_resources(s, act, fold, storage, coded),
         parameters=f"{matrix}\n{out.struct}",
         rom=entries.arrays + "".join(r.arrays for r in roms) + out.arrays,
         head=entries.head,
         memory=entries.memory,
     )
+
+
+def _engines(storage: Storage, is_coded: bool) -> tuple[str, ...]:
+    """The unit's own one, and those that it needs."""
+    if is_coded:
+        return ("coded_sparse", "sparse")
+    return ("sparse", "fill") if storage is Storage.URAM else ("sparse",)
 
 
 def sparse_storages(s: Sparse, fold: Fold) -> tuple[Storage, ...]:
@@ -143,8 +171,14 @@ def sparse_storages(s: Sparse, fold: Fold) -> tuple[Storage, ...]:
     return tuple(dict.fromkeys([default_storage(s.deal(fold.pe).steps), *inside]))
 
 
-def sparse_resources(s: Sparse, act: Activation, fold: Fold, storage: Storage | None = None) -> Resources:
-    """Of the unit, with the entries in `storage`; None for the default."""
+def sparse_resources(
+    s: Sparse,
+    act: Activation,
+    fold: Fold,
+    storage: Storage | None = None,
+    coded: CodedEntries | None = None,
+) -> Resources:
+    """Of the unit, with the entries in `storage`, None for the default, or as codes."""
     deal = s.deal(fold.pe)
     return sparse_cost(
         pe=fold.pe,
@@ -159,6 +193,7 @@ def sparse_resources(s: Sparse, act: Activation, fold: Fold, storage: Storage | 
         sum_bits=signed_bits(s.lo, s.hi),
         deals=not deal.is_natural,
         storage=storage,
+        codes=(coded.depth, len(coded.symbols), coded.symbol_bits) if coded else None,
         function=function_of(act, s.lo, s.hi),
     )
 
@@ -200,7 +235,7 @@ def _bits_at(places: Array) -> Array:
     return np.packbits(bits, axis=1, bitorder="little").view("<u8").ravel()
 
 
-def _entry_words(s: Sparse, pe: int) -> Array:
+def entry_words(s: Sparse, pe: int) -> Array:
     """uint64 (pe, steps): last << .. | gap << code_bits | code. Behind its rows a list has fillers."""
     entries, deal = s.entries, s.deal(pe)
     ends = np.cumsum(entries.lengths)

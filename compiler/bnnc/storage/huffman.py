@@ -73,13 +73,13 @@ def encode(symbols: Array, symbol_bits: int) -> bytes:
     lengths = code_lengths(np.bincount(symbols, minlength=1 << symbol_bits))
     codes = canonical_codes(lengths)
     parts = [symbols[i : i + _CHUNK] for i in range(0, len(symbols), _CHUNK)]
-    bits = np.concatenate([np.zeros(0, np.uint8), *(_bits(codes[part], lengths[part]) for part in parts)])
+    bits = np.concatenate([np.zeros(0, np.uint8), *(joined(codes[part], lengths[part]) for part in parts)])
     header = HEADER.pack(symbol_bits, 0, 0, len(symbols), len(bits))
     nibbles: Array = lengths[::2] | lengths[1::2] << 4
     return header + bytes(nibbles) + bytes(np.packbits(bits))
 
 
-def _bits(codes: Array, lengths: Array) -> Array:
+def joined(codes: Array, lengths: Array) -> Array:
     """uint8 (sum of lengths,): the codes one after another, each from its highest bit down."""
     ends = np.cumsum(lengths, dtype=np.int64)
     below = np.repeat(ends, lengths) - np.arange(ends[-1]) - 1
@@ -95,7 +95,7 @@ def decode(stream: bytes) -> tuple[int, Array]:
     lengths = np.stack([nibbles & 15, nibbles >> 4], axis=-1).ravel()
     bits = np.unpackbits(np.frombuffer(stream, np.uint8)[table:])
     _require(not bits[n_bits:].any(), "bits behind the last code")
-    return symbol_bits, _decode_bits(bits[:n_bits], lengths, n_symbols)
+    return symbol_bits, decode_bits(bits[:n_bits], lengths, n_symbols)
 
 
 def _header(stream: bytes) -> tuple[int, ...]:
@@ -105,8 +105,11 @@ def _header(stream: bytes) -> tuple[int, ...]:
     return fields
 
 
-def _decode_bits(bits: Array, lengths: Array, n_symbols: int) -> Array:
-    """uint16 (n_symbols,). A code is looked up at every bit; then the codes that follow on one another."""
+def decode_bits(bits: Array, lengths: Array, n_symbols: int) -> Array:
+    """uint16 (n_symbols,) of all of the bits.
+
+    A code is looked up at every bit; then the codes that follow on one another.
+    """
     symbol_of, length_of = _lookup(lengths)
     padded = np.concatenate([bits, np.zeros(MAX_LENGTH, np.uint8)])
     found, at = [], 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bnnc.hls.model import logic
 from bnnc.hls.model.calibration import unit_cost
 from bnnc.hls.model.functions import Function, function_circuit, thresholds
-from bnnc.hls.model.memory import lut_rom, ram_cost, rom_cost, weights_cost
+from bnnc.hls.model.memory import BRAM, LUT, lut_rom, ram_cost, rom_cost, weights_cost
 from bnnc.hls.model.resources import NOTHING, Circuit, Resources
 
 
@@ -81,11 +81,13 @@ def sparse_cost(
     lanes: int = 1,
     deals: bool = False,
     storage: str | None = None,
+    codes: tuple[int, int, int] | None = None,
 ) -> Resources:
     """A sparse layer: each element has the vector of `size` elements, `lanes` to a word.
 
-    A list of `steps` entries an element lies in `storage`, as those of `weights_cost` do. Results wait until
-    all elements have theirs; where it `deals`, rows are dealt out and come back in their order.
+    A list of `steps` entries an element lies in `storage`, as those of `weights_cost` do; or as `codes` in so
+    many words of block RAM, decoded with a table of so many symbols of so many bits. Results wait until all
+    elements have theirs; where it `deals`, rows are dealt out and come back in their order.
     """
     column_bits = size.bit_length() + 1
     one = 2 * column_bits + logic.product(x_bits, w_bits) + logic.accumulator(sum_bits, 1)
@@ -93,8 +95,28 @@ def sparse_cost(
     one += logic.multiplexer(pe, sum_bits) if deals else 0
     registers = 2 * column_bits + 4 * sum_bits + x_bits + w_bits + folds.bit_length()
     memory = ram_cost(size // lanes, lanes * x_bits, copies=pe) + ram_cost(folds, sum_bits, copies=pe)
-    memory += weights_cost(steps, entry_bits, pe, storage) + rom_cost(-(-steps // 64), 64)
+    memory += rom_cost(-(-steps // 64), 64)
     memory += rom_cost(folds, (pe - 1).bit_length(), copies=pe) if deals else NOTHING
     lut = pe * one + logic.counter(steps) + logic.counter(size // lanes)
     circuit = Circuit(lut, pe * registers, memory, pe * logic.dsps(x_bits, w_bits))
+    if codes is None:
+        circuit += Circuit(0, 0, weights_cost(steps, entry_bits, pe, storage))
+    else:
+        circuit += _decoders_circuit(pe, *codes)
     return unit_cost(circuit + function_circuit(function, pe, folds))
+
+
+def _decoders_circuit(pe: int, words: int, symbols: int, symbol_bits: int) -> Circuit:
+    """Decoders of an entry a step: each has its own codes, read at places of its own, and a table.
+
+    A window of 45 bits, which a word of 16 bits enters and a code leaves; 14 comparisons of its first bits
+    with constants, whose results are counted; the number of the symbol.
+    """
+    window, word, longest = 45, 16, 15
+    lengths = sum((n + 4) / 5 for n in range(1, longest)) + logic.ones(longest - 1)
+    shifts = logic.multiplexer(longest, window) + logic.multiplexer(longest, 2 * word - 2) + window
+    number = logic.multiplexer(longest, longest) + 2 * longest
+    lut = lengths + shifts + number + 2 * window.bit_length() + words.bit_length() + word
+    registers = window + window.bit_length() + word + words.bit_length() + longest + 2 * symbol_bits
+    memory = rom_cost(words, word, BRAM, pe) + rom_cost(symbols, symbol_bits, LUT, pe)
+    return Circuit(pe * lut, pe * registers, memory)
