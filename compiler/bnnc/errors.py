@@ -52,6 +52,12 @@ def errors_within(place: object) -> Iterator[None]:
         raise error.within(str(place)) from error
 
 
+def some_of(names: Sequence[str], most: int = 20) -> str:
+    """`a, b, c, .. and 7 more`."""
+    more = f", .. and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def raise_all(findings: Sequence[Finding]) -> None:
     """Raise one error with all findings, or return when there are none."""
     if findings:

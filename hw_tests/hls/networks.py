@@ -162,9 +162,9 @@ STORED = {"folding": {"fc0": {"pe": 2, "simd": 7}, "fc1": {"pe": 2, "simd": 4}}}
 
 
 def stored(kind: str) -> Case:
-    """Two binary layers whose weights lie in `kind`."""
+    """Two binary layers whose weights lie in `kind`, which the part has."""
     layers = {name: {**fold, "weights": kind} for name, fold in STORED["folding"].items()}
-    return Case(lambda: dense_network((28, 12, 8, 4)), {"folding": layers})
+    return Case(lambda: dense_network((28, 12, 8, 4)), {"folding": layers, "part": "zcu104"})
 
 
 ENGINES = {

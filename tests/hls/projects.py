@@ -31,10 +31,13 @@ Folding = Mapping[str, Mapping[str, Any]]
 
 
 def assert_as_sim(graph: Graph, folder: Path, folding: Folding | None = None, samples: int = 4) -> None:
-    """The project of a packed graph gives the simulator's integers, of the simulator's type."""
+    """The project of a packed graph gives the simulator's integers, of the simulator's type.
+
+    For a part that has all kinds of memory.
+    """
     codes = random_codes(graph, samples, 7)
     expected = simulator.run(graph, codes)
-    options = HlsOptions(folding=FoldingChoice(folding or {}))
+    options = HlsOptions("zcu104", folding=FoldingChoice(folding or {}))
     build.build(graph, folder, name=graph.name, golden=(codes, expected), options=options)
     actual = HlsExecutor(folder, graph).run(codes)
     assert actual.dtype == expected.dtype
@@ -52,8 +55,9 @@ def write_project(
     """The project of a packed graph with two golden samples; the entry of its manifest."""
     codes = random_codes(graph, 2, 3)
     golden = (codes, simulator.run(graph, codes))
-    wanted = HlsOptions(folding=FoldingChoice(folding or {}), **options)  # type: ignore[arg-type]
-    return build.build(graph, folder, name=name, golden=golden, options=wanted, compress=compress)
+    choice = FoldingChoice(folding or {})
+    wanted = HlsOptions(folding=choice, compress=compress, **options)  # type: ignore[arg-type]
+    return build.build(graph, folder, name=name, golden=golden, options=wanted)
 
 
 def smallest_folding(graph: Graph) -> Folding:

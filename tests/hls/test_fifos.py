@@ -16,8 +16,17 @@ from tests.hls.tokens import blocked
 
 from bnnc.errors import BnncError
 from bnnc.hls.lower import Accelerator
-from bnnc.hls.model.simulate import simulate
-from bnnc.hls.model.sizing import LATENCIES, LEAST, PIPELINE, fifos, shown, slowest
+from bnnc.hls.model.simulate import Wait, simulate
+from bnnc.hls.model.sizing import (
+    LATENCIES,
+    LEAST,
+    MOST_WAITS,
+    PIPELINE,
+    deadlock_error,
+    fifos,
+    shown,
+    slowest,
+)
 from bnnc.hls.names import Names
 from bnnc.ir.graph import Graph
 from bnnc.passes.pack import PackBits
@@ -107,9 +116,29 @@ def test_given_depths_that_block_are_refused_with_the_loop() -> None:
     stages = lower(tall_residual(), Names()).stages
     with pytest.raises(BnncError) as refused:
         fifos(stages, {"copy_from_values_fork": 20})
-    said = str(refused.value)
-    assert "values_fork waits for room in copy_from_values_fork, and so for add" in said
-    assert "give more words to copy_from_values_fork, or leave their depths out" in said
+    enough = {fifo.name: fifo.depth for fifo in fifos(stages)}["copy_from_values_fork"]
+    head, *loop = str(refused.value).splitlines()
+    assert head == (
+        "FIFO 'copy_from_values_fork': with 20 words units wait for each other for ever; "
+        f"give it {enough} words, which cost no cycle, or leave its depth out; the loop is"
+    )
+    assert loop[0] == "  values_fork waits for room in copy_from_values_fork, and so for add_add"
+    assert all(" waits for " in line for line in loop) and len(loop) <= MOST_WAITS
+    units = [line.split()[0] for line in loop]
+    assert [line.split()[-1] for line in loop] == [*units[1:], units[0]]
+
+
+def test_long_loops_are_told_in_part() -> None:
+    names = [f"unit{i}" for i in range(MOST_WAITS + 5)]
+    around = zip(names, [*names[1:], names[0]], strict=True)
+    waits = tuple(Wait(unit, f"from_{unit}", True, other) for unit, other in around)
+    said = str(
+        deadlock_error(waits, {"from_unit3": 2, "from_unit2": 9}, {"from_unit3": 1_234, "from_unit2": 9})
+    )
+    lines = said.splitlines()
+    assert lines[0].startswith("FIFO 'from_unit3': with 2 words ") and "give it 1,234 words" in lines[0]
+    assert lines[1].startswith("  unit3 waits for room in from_unit3") and lines[-1] == "  .. and 5 more"
+    assert len(lines) == MOST_WAITS + 2 and "FIFO 'from_unit2'" not in said
 
 
 def test_fifos_that_are_not_there() -> None:

@@ -67,6 +67,23 @@ def test_layers_are_named_as_in_the_model_or_the_sources() -> None:
     assert lower(graph, Names(), {"u8 by b1_pm": {"pe": 5, "simd": 3}}).folds["u8_by_b1_pm"] == Fold(5, 3)
 
 
+def test_a_layer_has_one_entry() -> None:
+    """Of its two names either will do, but not both."""
+    twice = {"u8 by b1_pm": {"pe": 5}, "u8_by_b1_pm": {"pe": 1}}
+    with pytest.raises(
+        BnncError, match="folding of 'u8 by b1_pm': it is there as 'u8_by_b1_pm' as well; keep"
+    ):
+        lower(every_engine(), Names(), twice)
+
+
+def test_unknown_layers_are_answered_with_some_that_are_there() -> None:
+    graph = dense_network((8,) * 30)
+    with pytest.raises(BnncError) as caught:
+        lower(graph, Names(), {"nothing": {"pe": 1}})
+    said = str(caught.value)
+    assert "there are fc0, fc1, fc10" in said and said.endswith(" more") and "fc9" not in said
+
+
 def test_groups_say_what_goes_together() -> None:
     for node in ("thirds", "depthwise"):
         assert node in {layer.node for layer in foldables(grouped_network())}

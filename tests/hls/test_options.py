@@ -43,6 +43,13 @@ def test_every_key_can_be_left_out(tmp_path: Path) -> None:
         ('{"layer": {}}', ": unknown key 'layer'; give layers and fifos"),
         ('{"layers": []}', ": layers: [] is no object"),
         ('{"layers": {"a": 3}}', ": layers: 'a': 3 is no choice; give {\"pe\": n, ..}"),
+        (
+            '{"layers": {"a": {}}, "layers": {}}',
+            "folding.json: key 'layers' is there twice; keep one of them",
+        ),
+        ('{"layers": {"a": {"pe": 1}, "a": {}}}', "folding.json: key 'a' is there twice"),
+        ('{"layers": {"a": {"pe": 1, "simd": 2, "pe": 1}}}', "folding.json: key 'pe' is there twice"),
+        ('{"fifos": {"b": 2, "b": 2}}', "folding.json: key 'b' is there twice"),
         ('{"fifos": {"a": 0}}', ": fifos: 'a': a depth of 0; give 1 or more words"),
         ('{"fifos": {"a": true}}', ": fifos: 'a': a depth of True; give 1 or more words"),
     ],
@@ -83,6 +90,22 @@ def test_depths_of_fifos_are_taken() -> None:
     assert bound.resources != free.resources
     with pytest.raises(BnncError, match="FIFO 'nothing': there is none; there are .*" + name):
         fold(graph, Names(), HlsOptions(folding=Folding(fifos={"nothing": 2})))
+
+
+def test_parts_without_ultra_ram_have_nothing_in_it() -> None:
+    """Also where the rest is solved, and with every layer that asks for it."""
+    chosen = {name: {"weights": "uram"} for name in ("conv1", "fc0")}
+    graph, options = convolutional_network(), HlsOptions("pynq-z2", folding=Folding(chosen))
+    for refused in (options, replace(options, max_fps=True)):
+        with pytest.raises(BnncError) as caught:
+            fold(graph, Names(), refused)
+        assert str(caught.value).splitlines() == [
+            f"folding of {name!r}: its weights are to lie in UltraRAM, and part xc7z020 has none; give "
+            "another memory, or a part that has it: xczu7ev, xck26, xcu250"
+            for name in chosen
+        ]
+    for part in ("kv260", "xcku115-flva1517-2-e"):
+        assert fold(graph, Names(), replace(options, part=part)).accelerator.resources.uram
 
 
 def test_the_smallest_and_the_largest() -> None:

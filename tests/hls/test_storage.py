@@ -157,7 +157,7 @@ def test_a_word_of_memory_has_the_weights_of_a_step() -> None:
 def test_the_same_bytes_again(tmp_path: Path) -> None:
     chosen = network({"conv2": "ddr", "fc0": "uram", "fc1": "bram"})[1]
     for folder in ("a", "b"):
-        write_project(convolutional_network(), tmp_path / folder, folding=chosen)
+        write_project(convolutional_network(), tmp_path / folder, folding=chosen, part="zcu104")
     files = {
         p.relative_to(tmp_path / "a"): p.read_bytes() for p in (tmp_path / "a").rglob("*") if p.is_file()
     }

@@ -37,7 +37,8 @@ class HlsOptions:
     """A part or a board, its clock, and the folding; with `fps` or `max_fps` what it leaves open is solved.
 
     budget: how much of the part may be taken, as shares by kind (lut, ff, bram, uram, dsp). control: axilite
-    for a block that starts by a register, none for one that always runs.
+    for a block that starts by a register, none for one that always runs. compress: huffman for weights in
+    block RAM that are stored as codes where that is smaller, or none.
     """
 
     part: str = DEFAULT_PART
@@ -47,10 +48,16 @@ class HlsOptions:
     max_fps: bool = False
     budget: Mapping[str, float] = field(default_factory=dict)
     control: str = "axilite"
+    compress: str = "none"
+    compress: str = "none"
 
     @property
     def solves(self) -> bool:
         return self.fps is not None or self.max_fps
+
+    @property
+    def compresses(self) -> bool:
+        return self.compress != "none"
 
 
 def checked_clock(clock_mhz: float) -> float:
@@ -66,13 +73,28 @@ def read_folding(text: str) -> Folding:
         return Folding(base=text)
     path = Path(text)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_object_of)
+    except _TwiceError as error:
+        raise BnncError.at(text, f"key {error.args[0]!r} is there twice", "keep one of them") from error
     except (OSError, UnicodeDecodeError) as error:
         remedy = f"give a file or one of {', '.join(NAMED)}"
         raise BnncError.at(text, f"cannot be read: {error}", remedy) from error
     except json.JSONDecodeError as error:
         raise BnncError.at(f"{text}:{error.lineno}", f"no JSON: {error.msg}") from error
     return _parsed(content, text)
+
+
+class _TwiceError(Exception):
+    """A key of an object that has it already."""
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwiceError(key)
+        found[key] = value
+    return found
 
 
 def _parsed(content: object, where: str) -> Folding:

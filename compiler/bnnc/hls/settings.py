@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.errors import BnncError, Finding, raise_all, some_of
 from bnnc.hls.choices import Laned, Open
 from bnnc.hls.folding import Fold, Foldable
 from bnnc.hls.options import Choice, Wanted
@@ -81,9 +81,14 @@ def chosen_settings(layers: Sequence[Open], chosen: Choice, default: Settings) -
     """The default, but for layers that `chosen` names, by their name in the model or in the sources."""
     known = {layer.name for layer in layers} | {layer.node for layer in layers}
     findings = [
-        Finding(f"folding of {name!r}", "there is no such layer", f"there are {', '.join(sorted(known))}")
+        Finding(f"folding of {name!r}", "there is no such layer", f"there are {some_of(sorted(known))}")
         for name in chosen
         if name not in known
+    ]
+    findings += [
+        Finding(_where(layer), f"it is there as {layer.name!r} as well", "keep one of them")
+        for layer in layers
+        if layer.name != layer.node and {layer.name, layer.node} <= chosen.keys()
     ]
     folds, lanes, storages = dict(default.folds), dict(default.lanes), dict(default.storages)
     for layer in layers:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.errors import BnncError, Finding, raise_all, some_of
 from bnnc.hls.model.pipeline import pipeline, streams_of
 from bnnc.hls.model.schedule import Saved, Schedule
-from bnnc.hls.model.simulate import PORT, Run, simulate, steady
+from bnnc.hls.model.simulate import PORT, Run, Wait, simulate, steady
 from bnnc.hls.network import Stage
 
 LEAST = 2
 """With one word less, a word would come every second cycle."""
+MOST_WAITS = 8
+"""Of a deadlock, that are told."""
 PIPELINE = 32
 LATENCIES = (PIPELINE, 1, None)
 """Of all units: the longest pipelines that are thought of, none, and those of the model. What a long one
@@ -44,9 +46,10 @@ def fifos(stages: Sequence[Stage], given: Mapping[str, int] | None = None) -> tu
     given = given or {}
     streams = streams_of(stages)[1:-1]
     _check_given(given, [stream.name for stream in streams])
-    depths = {**minimal_depths(stages), **given}
+    least = minimal_depths(stages)
+    depths = {**least, **given}
     if given:
-        _check_deadlock(stages, depths)
+        _check_deadlock(stages, given, least)
     return tuple(Fifo(stream.name, stream.bits, depths[stream.name]) for stream in streams)
 
 
@@ -130,17 +133,34 @@ def _loss(runs: Sequence[Run], interval: int) -> str:
 
 
 def _check_given(given: Mapping[str, int], names: Sequence[str]) -> None:
-    remedy = f"there are {', '.join(sorted(names))}"
+    remedy = f"there are {some_of(sorted(names))}"
     raise_all([Finding(f"FIFO {name!r}", "there is none", remedy) for name in given if name not in names])
 
 
-def _check_deadlock(stages: Sequence[Stage], depths: Mapping[str, int]) -> None:
+def _check_deadlock(stages: Sequence[Stage], given: Mapping[str, int], least: Mapping[str, int]) -> None:
     for latency in LATENCIES:
-        circle = simulate(stages, depths, latency=latency).deadlock
-        if circle:
-            full = sorted({wait.fifo for wait in circle if wait.is_full})
-            raise BnncError.at(
-                "the FIFOs that were given",
-                f"units wait for each other for ever: {'; '.join(map(str, circle))}",
-                f"give more words to {' or '.join(full)}, or leave their depths out",
-            )
+        if circle := simulate(stages, {**least, **given}, latency=latency).deadlock:
+            raise deadlock_error(circle, given, least)
+
+
+def deadlock_error(circle: Sequence[Wait], given: Mapping[str, int], least: Mapping[str, int]) -> BnncError:
+    """The given depths that are less than `least`, those in the circle if there are any, and the circle."""
+    small = [name for name in given if given[name] < least[name]]
+    full = {wait.fifo for wait in circle if wait.is_full}
+    named = [name for name in small if name in full] or small
+    what = "with {:,} words units wait for each other for ever"
+    remedy = "give it {:,} words, which cost no cycle, or leave its depth out"
+    findings = [
+        Finding(f"FIFO {name!r}", what.format(given[name]), remedy.format(least[name])) for name in named
+    ]
+    last = replace(findings[-1], remedy=f"{findings[-1].remedy}; {_loop(circle, named)}")
+    return BnncError(*findings[:-1], last)
+
+
+def _loop(circle: Sequence[Wait], named: Sequence[str]) -> str:
+    """A wait a line, from a full FIFO of `named` on."""
+    first = next((i for i, wait in enumerate(circle) if wait.is_full and wait.fifo in named), 0)
+    waits = [*circle[first:], *circle[:first]]
+    lines = ["the loop is", *map(str, waits[:MOST_WAITS])]
+    more = [f".. and {len(waits) - MOST_WAITS} more"] if len(waits) > MOST_WAITS else []
+    return "\n  ".join([*lines, *more])

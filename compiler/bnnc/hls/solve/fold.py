@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from bnnc.errors import BnncError
-from bnnc.hls.choices import open_layers
+from bnnc.errors import BnncError, Finding, raise_all
+from bnnc.hls.choices import Open, open_layers
+from bnnc.hls.coded import StoredMatrix, compressed
 from bnnc.hls.core import buildable_core
 from bnnc.hls.folding import Fold
 from bnnc.hls.layers import Plan
 from bnnc.hls.lower import Accelerator, assemble
-from bnnc.hls.model.parts import part_of
+from bnnc.hls.model.parts import PARTS, Part, known_part, part_of
 from bnnc.hls.model.resources import NOTHING, Resources
 from bnnc.hls.names import Names
 from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, Choice, HlsOptions
 from bnnc.hls.plan import plan_layers
-from bnnc.hls.settings import chosen_settings, default_settings, maximal_settings, minimal_settings
+from bnnc.hls.settings import (
+    Settings,
+    chosen_settings,
+    default_settings,
+    maximal_settings,
+    minimal_settings,
+)
 from bnnc.hls.solve.explain import Explained
 from bnnc.hls.solve.options import Node, Option, nodes_of
 from bnnc.hls.solve.solver import Goal, Solution, Solver
@@ -34,12 +41,13 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Folded:
-    """An accelerator and, where it was solved, how it was found."""
+    """An accelerator and, where it was solved, how it was found; how weights are stored that may be codes."""
 
     plan: Plan
     accelerator: Accelerator
     solver: Solver | None = None
     solution: Solution | None = None
+    stored: tuple[StoredMatrix, ...] = ()
 
 
 def fold(graph: Graph, names: Names, options: HlsOptions) -> Folded:
@@ -48,16 +56,32 @@ def fold(graph: Graph, names: Names, options: HlsOptions) -> Folded:
     layers = open_layers(plan)
     chosen = options.folding.layers
     settings = chosen_settings(layers, chosen, BASES[options.folding.base](layers))
+    _check_memories(layers, settings, known_part(options.part))
     if not options.solves:
-        return Folded(plan, assemble(plan, names, settings, options.folding.fifos))
+        accelerator, stored = _assembled(plan, names, settings, options)
+        return Folded(plan, accelerator, stored=stored)
     return _solved(plan, names, options)
+
+
+def _check_memories(layers: Sequence[Open], settings: Settings, part: Part | None) -> None:
+    """A part without UltraRAM can have nothing in it, however the rest is folded."""
+    if part is None or part.resources.uram:
+        return
+    others = ", ".join(name for name, other in PARTS.items() if other.resources.uram)
+    what = f"its weights are to lie in UltraRAM, and part {part.name} has none"
+    findings = [
+        Finding(f"folding of {layer.node!r}", what, f"give another memory, or a part that has it: {others}")
+        for layer in layers
+        if settings.storages.get(layer.name) is Storage.URAM
+    ]
+    raise_all(findings)
 
 
 def explained(folded: Folded, options: HlsOptions) -> Explained:
     """Also of a folding that nobody solved: as the choice that it is among all others."""
     if folded.solution is not None:
         return Explained(folded.solution, goal_of(options))
-    entries, nodes = folded.accelerator.settings.entries, nodes_of(folded.plan)
+    entries, nodes = folded.accelerator.settings.entries, nodes_of(folded.plan, options.compresses)
     chosen = [next(o for o in node.options if _is(o, entries.get(node.name, {}))) for node in nodes]
     has_uram = part_of(options.part).resources.uram > 0
     space = Space([_allowed(node, {}, has_uram) for node in nodes], {})
@@ -72,7 +96,8 @@ def goal_of(options: HlsOptions) -> Goal:
 def choices_of(plan: Plan, options: HlsOptions) -> Space:
     """All that a part allows, and of the layers that the user has chosen what is left open."""
     has_uram = part_of(options.part).resources.uram > 0
-    return space_of([_allowed(node, options.folding.layers, has_uram) for node in nodes_of(plan)])
+    nodes = nodes_of(plan, options.compresses)
+    return space_of([_allowed(node, options.folding.layers, has_uram) for node in nodes])
 
 
 def _allowed(node: Node, chosen: Choice, has_uram: bool) -> Node:
@@ -100,12 +125,19 @@ def _solved(plan: Plan, names: Names, options: HlsOptions) -> Folded:
     for _ in range(ROUNDS):
         solver = Solver(space, goal, reserved)
         solution = solver.solve()
-        accelerator = assemble(plan, names.copy(), solution.settings, options.folding.fifos)
+        accelerator, stored = _assembled(plan, names.copy(), solution.settings, options)
         if (amounts(accelerator.resources) <= goal.allowed).all():
-            return Folded(plan, accelerator, solver, solution)
+            return Folded(plan, accelerator, solver, solution, stored)
         reserved = _more(reserved, _beside(accelerator, solution))
     what = f"{ROUNDS} foldings were tried, and each has FIFOs that are too deep for the budget"
     raise BnncError.at(f"part {goal.part.name}", what, "give a larger part, or a lower --fps")
+
+
+def _assembled(
+    plan: Plan, names: Names, settings: Settings, options: HlsOptions
+) -> tuple[Accelerator, tuple[StoredMatrix, ...]]:
+    accelerator = assemble(plan, names, settings, options.folding.fifos)
+    return compressed(accelerator) if options.compresses else (accelerator, ())
 
 
 def _beside(accelerator: Accelerator, solution: Solution) -> Resources:
