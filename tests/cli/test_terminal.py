@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 
 import pytest
@@ -17,9 +18,11 @@ class Terminal(io.StringIO):
 
 def shown(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO) -> str:
     monkeypatch.setattr(sys, "stderr", stderr)
+    log = logging.getLogger("bnnc.anything")
     with working("thinking"):
-        pass
+        log.info("about %d [things]", 2)
     with progress("counting", 4) as advance:
+        log.info("from one")
         if advance:
             advance(4)
     return stderr.getvalue()
@@ -29,6 +32,14 @@ def test_a_terminal_sees_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     text = shown(monkeypatch, Terminal())
     assert "thinking" in text and "counting" in text and "100%" in text
+    assert "thinking: about 2 [things]" in text
+
+
+def test_nobody_is_told_more_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("bnnc")
+    before = (logger.level, list(logger.handlers))
+    shown(monkeypatch, Terminal())
+    assert (logger.level, logger.handlers) == before
 
 
 def test_a_pipe_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,17 @@ def test_progress_and_an_empty_batch(tmp_path: Path) -> None:
     assert sum(told) == 35 and len(told) > 1
     again = HlsExecutor(tmp_path / "project", graph, tmp_path / "made")
     assert (tmp_path / "made" / "hls_driver").exists() and again.run(random_codes(graph, 2, 1)).shape[0] == 2
+
+
+def test_minutes_are_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for command, told in ((("python", "-m", "ziglang", "c++"), True), (("g++",), False)):
+        caplog.clear()
+        monkeypatch.setattr(csim, "compiler", lambda command=command: command)
+        monkeypatch.setattr(csim, "vendor_headers", lambda: tmp_path)
+        monkeypatch.setattr(subprocess, "run", lambda c, **_: subprocess.CompletedProcess(c, 0))
+        with caplog.at_level(logging.INFO, "bnnc"):
+            csim.compile_project(tmp_path, [], tmp_path / "program")
+        (message,) = (record.getMessage() for record in caplog.records)
+        assert message.startswith("compiling the C++") and ("builds its C++ library" in message) == told

@@ -25,6 +25,7 @@ _BARE_CFLAGS = (
 _BARE_LDFLAGS = ("-static", "-nostartfiles", "-nolibc", "-Wl,--no-gc-sections")
 LDFLAGS = ("-O2", "-s", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,--gc-sections")
 
+_FIRST = "; the first time zig builds its C library for this target, which takes minutes"
 _log = logging.getLogger("bnnc.toolchain")
 
 
@@ -50,6 +51,7 @@ class Toolchain:
 
     def link(self, folder: Path, inputs: Sequence[str], result: str, *flags: str) -> None:
         """A program or, with -shared, a library; the same bytes for the same inputs."""
+        _log.info("linking %s%s", result, _FIRST if Path(self.cc[0]).name == "zig" else "")
         self._run(folder, [*self.cc, *LDFLAGS, *flags, "-o", result, *inputs, *self.libraries])
 
     def _run(self, folder: Path, command: list[str]) -> None:

@@ -96,7 +96,8 @@ def command(
     opened = open_network(path, domain, calibrate)
     with new_folder(output, force) as folder:
         target = tuned_target(opened, target, **tuning)
-        x = choose_samples(opened, data, samples, DEFAULT_SAMPLES, calibrate)
+        with working(f"reading {path.name}"):
+            x = choose_samples(opened, data, samples, DEFAULT_SAMPLES, calibrate)
         with working(f"compiling {path.name} for {kind}"):
             manifest = compile_network(opened, target, x, folder)
         verdicts: tuple[Verdict, ...] = ()

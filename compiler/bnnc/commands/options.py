@@ -70,19 +70,52 @@ def progress(what: str, total: int) -> Iterator[Progress | None]:
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda done: bar.advance(task, done)
+        with _messages(lambda text: bar.update(task, description=f"{what}: {text}")):
+            yield lambda done: bar.update(task, advance=done, description=what)
 
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Says what is going on for as long as it does, where standard error is a terminal."""
+    """Says what is going on for as long as it does, where standard error is a terminal.
+
+    With the last thing that bnnc's loggers told of it.
+    """
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(what):
+    with (
+        Console(stderr=True).status(Text(what)) as status,
+        _messages(lambda text: status.update(Text(f"{what}: {text}"))),
+    ):
         yield
+
+
+class _Shower(logging.Handler):
+    """Gives messages to what shows them."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show(record.getMessage())
+
+
+@contextmanager
+def _messages(show: Callable[[str], None]) -> Iterator[None]:
+    """Shows what bnnc's loggers tell, also where nobody asked for it with -v."""
+    logger, shower = logging.getLogger("bnnc"), _Shower(show)
+    level = logger.level
+    logger.addHandler(shower)
+    logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
+    try:
+        yield
+    finally:
+        logger.removeHandler(shower)
+        logger.setLevel(level)
 
 
 def show_notes(graph: Graph) -> None:

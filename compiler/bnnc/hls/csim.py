@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-uninitialized
 GCC_FLAGS = ("-Wno-maybe-uninitialized",)
 ZIG_FLAGS = ("-D__AP_INT_SPECIAL_H__", "-D__AP_FIXED_SPECIAL_H__", "-fno-sanitize=undefined")
 INSTALL = "pip install 'bnnc[hls]'"
+FIRST = "; the first time zig builds its C++ library, which takes minutes"
+_log = logging.getLogger("bnnc.csim")
 
 
 def csim(project: Path) -> str:
@@ -37,6 +40,7 @@ def compile_project(project: Path, mains: list[Path], program: Path) -> Path:
     sources = [*sorted((project / "src").glob("*.cpp")), *mains]
     includes = [f"-I{project / 'src'}", "-isystem", str(vendor_headers())]
     command = [*compiler(), *FLAGS, *includes, *map(str, sources), "-o", str(program)]
+    _log.info("compiling the C++%s", FIRST if "ziglang" in command else "")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BnncError.at(str(project), f"the emitted C++ does not compile:\n{done.stderr.strip()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,7 @@ LEAST = 2
 MOST_WAITS = 8
 """Of a deadlock, that are told."""
 PIPELINE = 32
+_log = logging.getLogger("bnnc.sizing")
 LATENCIES = (PIPELINE, 1, None)
 """Of all units: the longest pipelines that are thought of, none, and those of the model. What a long one
 holds back another branch has to wait for, and where there is none FIFOs have to hold what would be in it."""
@@ -60,6 +62,7 @@ def minimal_depths(stages: Sequence[Stage]) -> dict[str, int]:
     other, those of the most bits a sample first: words rather wait where they are few and narrow.
     """
     streams = streams_of(stages)
+    _log.info("sizing %d FIFOs; the first time takes longer", len(streams) - 2)
     corners = Corners(stages)
     for port in (0, len(streams) - 1):
         fits = corners.limit(port, PORT)

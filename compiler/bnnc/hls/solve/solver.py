@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from bnnc.rates import rate, rate_text
 
 BUDGET_KINDS = {"lut": "lut", "ff": "ff", "bram": "bram18", "uram": "uram", "dsp": "dsp"}
 MAX_CLOCK_MHZ = 1000
+_log = logging.getLogger("bnnc.solver")
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class Solver:
 
     def _program(self, target: int) -> Program:
         if target not in self._programs:
+            _log.info("solving for %s cycles a sample", f"{target:,}")
             self._programs[target] = Program(pruned(self.space, target, self.limits), target)
         return self._programs[target]
 
