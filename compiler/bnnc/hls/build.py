@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bnnc.errors import BnncError
-from bnnc.hls.coded import StoredMatrix, compressed
-from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.parts import known_part
 from bnnc.hls.model.simulate import simulate
 from bnnc.hls.names import Names, identifier
@@ -17,7 +14,7 @@ from bnnc.hls.project.files import project_files, write_files
 from bnnc.hls.project.report import Report
 from bnnc.hls.project.report_page import page
 from bnnc.hls.project.values import Setup, setup_of
-from bnnc.hls.solve.fold import Folded, explained, fold, goal_of
+from bnnc.hls.solve.fold import Folded, explained, fold
 from bnnc.ir.graph import Graph
 from bnnc.ir.op import Array, tensor_of
 from bnnc.ir.parts import core_input, core_result
@@ -32,36 +29,24 @@ def build(
     name: str,
     golden: tuple[Array, Array],
     options: HlsOptions = DEFAULT,
-    compress: str = "none",
 ) -> dict[str, Any]:
     """Write the project of a packed graph into the folder `out` and return its entry for the manifest.
 
     golden: codes (n, *core_input shape) and the raw integers (n, *core_result shape) that the test bench
-    expects. Boards with a processing system get a block design. compress: huffman for weights that are
-    decoded ahead of the engines where that is smaller, or none. BnncError for what the target cannot build.
+    expects. Boards with a processing system get a block design. BnncError for what the target cannot build.
     """
     names = Names()
     project = names.take(identifier(name))
     names.take(f"{project}_top")
     setup = setup_of(options.part, options.clock_mhz, options.control)
     folded = fold(graph, names, options)
-    accelerator, stored = folded.accelerator, tuple[StoredMatrix, ...]()
-    if compress != "none":
-        accelerator, stored = compressed(accelerator)
-        _check_budget(accelerator, options)
+    accelerator, stored = folded.accelerator, folded.stored
     files = project_files(graph, accelerator, project, setup, golden)
     files["folding.json"] = folding_text(accelerator.settings.entries, options.folding.fifos)
-    report = _report(project, replace(folded, accelerator=accelerator), options, setup)
+    report = _report(project, folded, options, setup)
     write_files(files | {"report.json": report.text, "report.html": page(report)}, out)
     layers = {"layers": [matrix.entry for matrix in stored]} if stored else {}
     return _entry(graph, report, setup) | layers
-
-
-def _check_budget(acc: Accelerator, options: HlsOptions) -> None:
-    """Weights that are decoded into memories take more block RAM than the solver thought of."""
-    if options.solves and (over := goal_of(options).exceeded(acc.resources)):
-        what = f"with weights decoded into memories it takes {over}"
-        raise BnncError.at("--compress huffman", what, "leave it out, or give a lower --fps or a --folding")
 
 
 def _report(project: str, folded: Folded, options: HlsOptions, setup: Setup) -> Report:

@@ -49,7 +49,6 @@ class HlsOptions:
     budget: Mapping[str, float] = field(default_factory=dict)
     control: str = "axilite"
     compress: str = "none"
-    compress: str = "none"
 
     @property
     def solves(self) -> bool:

@@ -25,7 +25,7 @@ END, SHIFT = (Reader("int", name, ("length",), "length", "0") for name in ("end"
 
 @dataclass(frozen=True)
 class CodedEntries:
-    """Lists of entries, uint64 (pe, steps), as codes: of symbols, each with the entry's `raw_bits` lowest bits.
+    """Lists of entries, uint64 (pe, steps), as codes of symbols, each with the `raw_bits` lowest bits behind.
 
     symbols: uint64, the other bits of entries, as `code` orders those that it has a code for. ranks (pe,
     steps): which of its alphabet the symbol of every entry is.

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bnnc.hls.choices import Laned, Open, open_layers
+from bnnc.hls.coded import decoder_resources
 from bnnc.hls.folding import Fold, Foldable
 from bnnc.hls.lanes import Wire
 from bnnc.hls.layers import Layer, MatrixLayer, Plan, SparseLayer
 from bnnc.hls.lower import add_layer, recode_unit
+from bnnc.hls.matrix_codes import coded_matrix
 from bnnc.hls.matrix_window import matrix_window
 from bnnc.hls.model.memory import fifo_cost
 from bnnc.hls.model.resources import NOTHING, Resources
@@ -60,8 +62,11 @@ class Part:
     out: Wire
 
 
-def nodes_of(plan: Plan) -> list[Node]:
-    """In the order of `open_layers`: the input port, then the layers."""
+def nodes_of(plan: Plan, compresses: bool = False) -> list[Node]:
+    """In the order of `open_layers`: the input port, then the layers.
+
+    compresses: weights in block RAM are stored as codes where that is smaller.
+    """
     opens = open_layers(plan)
     layers = [layer for layer in plan.layers if layer.name != plan.port]
     reads = [read for layer, read in zip(plan.layers, plan.reads, strict=True) if layer.name != plan.port]
@@ -70,7 +75,7 @@ def nodes_of(plan: Plan) -> list[Node]:
     for layer, values, choices in zip(layers, reads, opens[1:], strict=True):
         value = plan.layers.index(layer) + 1
         wires = [plan.wires[read] for read in values]
-        options = _options(layer, wires, choices)
+        options = _options(layer, wires, choices, compresses)
         behind = tuple(_behind(option, plan.readers(value)) for option in options)
         nodes.append(Node(layer.name, choices.node, behind, tuple(node_of[read] for read in values)))
     return nodes
@@ -113,14 +118,14 @@ def _port_options(plan: Plan, port: Open) -> Iterator[Option]:
         yield forked
 
 
-def _options(layer: Layer, x: Sequence[Wire], choices: Open) -> Iterator[Option]:
+def _options(layer: Layer, x: Sequence[Wire], choices: Open, compresses: bool) -> Iterator[Option]:
     if isinstance(choices, Laned):
         for lanes, cycles in choices.cycles.items():
             part = _part(layer, [replace(wire, lanes=lanes) for wire in x], lanes)
             yield Option(lanes, None, lanes, part.out, cycles, part.resources)
     else:
         assert isinstance(layer, MatrixLayer | SparseLayer)
-        yield from _folded(layer, x[0], choices)
+        yield from _folded(layer, x[0], choices, compresses)
 
 
 def _part(layer: Layer, x: Sequence[Wire], lanes: int) -> Part:
@@ -136,23 +141,32 @@ def _total(units: Sequence[Unit]) -> Resources:
     return sum((unit.resources for unit in units), NOTHING)
 
 
-def _folded(layer: MatrixLayer | SparseLayer, x: Wire, choices: Foldable) -> Iterator[Option]:
-    act = layer.act
+def _folded(
+    layer: MatrixLayer | SparseLayer, x: Wire, choices: Foldable, compresses: bool
+) -> Iterator[Option]:
     if isinstance(layer, SparseLayer):
-        for fold, cycles in choices.cycles.items():
-            out = Wire(act.lane, fold.pe, layer.matrix.outputs, act.lo, act.hi)
-            for storage in sparse_storages(layer.matrix, fold):
-                resources = sparse_resources(layer.matrix, act, fold, storage)
-                yield Option(fold, storage, layer.matrix.in_lanes(fold.simd), out, cycles, resources)
+        yield from _sparse(layer, choices, compresses)
         return
-    m = layer.matrix
+    m, act = layer.matrix, layer.act
+    coded = coded_matrix(m) if compresses else None
+    decoder = decoder_resources(m, coded) if coded else NOTHING
     fronts = {simd: _front(layer, x, simd) for simd in choices.simd_choices()}
     for fold, cycles in choices.cycles.items():
         out = Wire(act.lane, fold.pe, m.vectors * m.shape[0], act.lo, act.hi, m.vectors)
-        front = fronts[fold.simd]
         for storage in storages(m, fold):
-            resources = front + mvtu_resources(m, act, fold, storage)
+            resources = fronts[fold.simd] + mvtu_resources(m, act, fold, storage)
+            resources += decoder if storage is Storage.BRAM else NOTHING
             yield Option(fold, storage, m.in_lanes(fold.simd), out, cycles, resources)
+
+
+def _sparse(layer: SparseLayer, choices: Foldable, compresses: bool) -> Iterator[Option]:
+    s, act = layer.matrix, layer.act
+    for fold, cycles in choices.cycles.items():
+        out = Wire(act.lane, fold.pe, s.outputs, act.lo, act.hi)
+        for storage in sparse_storages(s, fold):
+            coded = s.coded(fold.pe) if compresses and storage is Storage.BRAM else None
+            resources = sparse_resources(s, act, fold, storage, coded)
+            yield Option(fold, storage, s.in_lanes(fold.simd), out, cycles, resources)
 
 
 def _front(layer: MatrixLayer, x: Wire, simd: int) -> Resources:
