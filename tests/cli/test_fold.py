@@ -9,6 +9,9 @@ import pytest
 from tests.cli.conftest import Bnnc
 from tests.cli.networks import DOMAIN
 
+from bnnc.hls.options import NAMED
+from bnnc.hls.settings import MAX_PE
+
 HLS = ("--input-domain", DOMAIN)
 
 
@@ -22,6 +25,19 @@ def test_the_fastest_that_fits_is_told(bnnc: Bnnc, model: Path) -> None:
 def test_the_clock_is_the_boards_unless_told(bnnc: Bnnc, model: Path) -> None:
     assert "at 200 MHz" in bnnc("fold", model, *HLS, "--part", "zcu104").stdout
     assert "at 150 MHz" in bnnc("fold", model, *HLS, "--part", "zcu104", "--clock", "150").stdout
+
+
+@pytest.mark.parametrize("command", ["fold", "compile"])
+def test_every_name_of_a_folding_is_explained(command: str, bnnc: Bnnc) -> None:
+    text = " ".join(bnnc(command, "--help").stdout.split())
+    for name, meaning in (
+        ("minimal", "one element at a time"),
+        ("maximal", "every layer as fast as it can be"),
+        ("balanced", "no layer slower than the slowest one with 16 processing elements"),
+    ):
+        assert f"{name}, {meaning}" in text
+    assert set(NAMED) == {"minimal", "maximal", "balanced"} and f"with {MAX_PE} processing" in text
+    assert ("(hls)" in text) == (command == "compile")
 
 
 def test_in_a_pipe_it_can_be_read(bnnc: Bnnc, model: Path) -> None:

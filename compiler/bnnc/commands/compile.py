@@ -58,7 +58,7 @@ COMPRESSIONS = ("none", "huffman")
     type=click.Path(path_type=Path),
     help="Samples to verify with: x.npy, or x.npz with an array `x`.",
 )
-@hls_options
+@hls_options("hls")
 @control_option
 @tune_options
 @common
@@ -82,6 +82,8 @@ def command(
 
     What was made runs on a few samples and has to answer the integers of the simulator and the numbers of
     the source. If it does not, the first layer, element and both values are named and nothing is left behind.
+
+    For hls the folding is balanced unless --folding, --fps or --max-fps says otherwise.
     """
     from bnnc.executors.compile import compile_network, verify_compiled
     from bnnc.executors.output import new_folder

@@ -31,16 +31,21 @@ FRONT_COLUMNS = ("samples/s", "cycles", "LUT", "BRAM36", "LUT share", "BRAM shar
 
 @click.command("fold")
 @network()
-@hls_options
-@click.option("--pareto", is_flag=True, help="Also show what slower accelerators would take.")
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw that, as .png or .svg.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@hls_options()
+@click.option("--pareto", is_flag=True, help="Also show what other rates would take.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw what other rates would take, as .png or .svg.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of tables.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the folding, for `--folding FILE`.",
+    help="Write the folding to FILE, which --folding takes.",
 )
 @common
 def command(
@@ -55,8 +60,11 @@ def command(
 ) -> None:
     """Choose how much of each layer of a network an FPGA computes at once, and say why.
 
-    Without --fps or --folding the fastest that fits into the part. Figures are those of bnnc's models of
-    cycles and resources.
+    Without --fps or --folding the fastest that fits into the part.
+
+    A matrix is folded by PE, processing elements (outputs at once), and SIMD, inputs of each at once; other
+    layers by lanes, elements in a word. A sample takes as many cycles as the slowest layer. Figures are those
+    of bnnc's models of cycles and resources.
     """
     from bnnc.executors.output import check_not_input, new_file
     from bnnc.report.chart import check_chart

@@ -15,16 +15,21 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 ROWS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("--part", {"metavar": "NAME", "help": "The FPGA or board (hls): xc7z020 unless told."}),
+    (
+        "--part",
+        {"metavar": "NAME", "help": "An FPGA or a board, such as pynq-z2; xc7z020 unless told."},
+    ),
     (
         "--clock",
-        {"type": float, "metavar": "MHZ", "help": "Its clock (hls): the board's, or 100 MHz, unless told."},
+        {"type": float, "metavar": "MHZ", "help": "The clock; the board's, or 100 MHz, unless told."},
     ),
     (
         "--folding",
         {
             "metavar": "FILE",
-            "help": "How much of each layer is computed at once (hls): a file, minimal, or maximal.",
+            "help": "How much of each layer is computed at once: a file of `bnnc fold -o`, or minimal, one "
+            "element at a time; maximal, every layer as fast as it can be; balanced, no layer slower than "
+            "the slowest one with 16 processing elements. With a rate what a file leaves open is chosen.",
         },
     ),
     (
@@ -32,27 +37,39 @@ ROWS: tuple[tuple[str, dict[str, Any]], ...] = (
         {
             "type": click.FloatRange(min=0, min_open=True),
             "metavar": "N",
-            "help": "The smallest folding with so many samples a second (hls).",
+            "help": "A rate: at least N samples a second, with as little of the part as possible.",
         },
     ),
-    ("--max-fps", {"is_flag": True, "help": "The fastest folding that fits into the part (hls)."}),
+    ("--max-fps", {"is_flag": True, "help": "A rate: as many samples a second as fit into the part."}),
     (
         "--budget",
-        {"metavar": "SHARES", "help": "What it may take of the part (hls), as in lut=0.7,bram=0.8."},
+        {
+            "metavar": "SHARES",
+            "help": "How much of the part a rate may take, as in lut=0.7,bram=0.8 (lut, ff, bram, uram, "
+            "dsp); all of it unless told.",
+        },
     ),
 )
 
 
-def hls_options(command: Command) -> Command:
-    """`--part`, `--clock`, `--folding`, `--fps`, `--max-fps` and `--budget`."""
-    for name, arguments in reversed(ROWS):
-        command = click.option(name, **arguments)(command)
-    return command
+def hls_options(target: str = "") -> Callable[[Command], Command]:
+    """`--part`, `--clock`, `--folding`, `--fps`, `--max-fps` and `--budget`.
+
+    target: for what they are, where a command has others.
+    """
+
+    def decorate(command: Command) -> Command:
+        for name, arguments in reversed(ROWS):
+            text = arguments["help"].removesuffix(".") + (f" ({target})." if target else ".")
+            command = click.option(name, **{**arguments, "help": text})(command)
+        return command
+
+    return decorate
 
 
 def control_option(command: Command) -> Command:
     """`--control`, which is nothing to a folding."""
-    text = "How the block is started (hls): by a register, axilite, or by nothing but its input, none."
+    text = "What starts the block: axilite, a register, unless told; none, nothing but its input (hls)."
     return click.option("--control", type=click.Choice(("axilite", "none")), help=text)(command)
 
 
