@@ -124,15 +124,8 @@ def test_python_places_weights_in_memory(
     pynq_driver: Callable[[Graph], ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Addresses go into the registers behind one another, before the accelerator starts."""
-    graph = dense_network((30, 8, 5))
-    write_project(graph, tmp_path, folding={name: {"weights": "ddr"} for name in ("fc0", "fc_last")})
-    board = Board(graph)
-    pynq = SimpleNamespace(Overlay=board.overlay, allocate=board.allocate)
-    monkeypatch.setitem(sys.modules, "pynq", pynq)
-    path = tmp_path / "driver" / "pynq" / "net_pynq.py"
-    driver = ModuleType("net_pynq")
-    driver.__file__ = str(path)
-    exec(compile(path.read_text(), str(path), "exec"), driver.__dict__)
+    board, driver = placed_driver(tmp_path, monkeypatch)
+    graph = board.graph
     codes = random_codes(graph, 3, 1)
     assert np.array_equal(
         driver.Accelerator("net.bit").run(codes).ravel(), simulator.run(graph, codes).ravel()
@@ -144,12 +137,59 @@ def test_python_places_weights_in_memory(
         assert np.array_equal(board.memory[high << 32 | low], words)
 
 
+def placed_driver(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Board, ModuleType]:
+    """The driver of a network with weights outside, where its project has it."""
+    graph = dense_network((30, 8, 5))
+    write_project(graph, folder, folding={name: {"weights": "ddr"} for name in ("fc0", "fc_last")})
+    board = Board(graph)
+    pynq = SimpleNamespace(Overlay=board.overlay, allocate=board.allocate)
+    monkeypatch.setitem(sys.modules, "pynq", pynq)
+    path = folder / "driver" / "pynq" / "net_pynq.py"
+    driver = ModuleType("net_pynq")
+    driver.__file__ = str(path)
+    exec(compile(path.read_text(), str(path), "exec"), driver.__dict__)
+    return board, driver
+
+
+def test_python_gives_buffers_back_when_a_transfer_fails(
+    pynq_driver: Callable[[Graph], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine is reset before, so that it writes nothing into memory that is free."""
+    graph = dense_network((30, 8, 5))
+    for failing in ("wait", "second"):
+        board = Board(graph, failing=failing)
+        pynq = SimpleNamespace(Overlay=board.overlay, allocate=board.allocate)
+        monkeypatch.setitem(sys.modules, "pynq", pynq)
+        accelerator = pynq_driver(graph).Accelerator("net.bit")
+        with pytest.raises(RuntimeError, match="of the board"):
+            accelerator.run(random_codes(graph, 3, 1))
+        assert board.allocated == board.freed == (2 if failing == "wait" else 1)
+        resets = [
+            freed for name, offset, value, freed in board.events if (name, offset, value) == ("dma", 0, 4)
+        ]
+        assert resets == ([0] if failing == "wait" else [])
+
+
+def test_python_gives_weights_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When all is done, and when one of them is missing."""
+    board, driver = placed_driver(tmp_path, monkeypatch)
+    np.save(tmp_path / "x.npy", random_inputs(board.graph, 3, 1))
+    driver.main("net.bit", tmp_path / "x.npy", tmp_path / "y.npy")
+    assert board.allocated == board.freed == 2 + 2
+    (tmp_path / "weights" / "fc_last_mvtu_weights.npy").unlink()
+    with pytest.raises(FileNotFoundError, match="weights/fc_last_mvtu_weights.npy"):
+        driver.Accelerator("net.bit")
+    assert board.allocated == board.freed == 2 + 2 + 1
+
+
 @dataclass
 class Board:
     """Stands in for PYNQ: the block design's cells, with the simulator in place of the accelerator."""
 
     graph: Graph
-    written: list[tuple[str, int, int]] = field(default_factory=list)
+    failing: str = ""  # wait: of the receiving channel; second: the second buffer
+    events: list[tuple[str, int, int, int]] = field(default_factory=list)  # and how much was freed by then
+    allocated: int = 0
     memory: dict[int, Array] = field(default_factory=dict)
     freed: int = 0
     target: Any = None
@@ -157,13 +197,17 @@ class Board:
     def overlay(self, bitfile: str) -> SimpleNamespace:
         assert bitfile == "net.bit"
         channels = SimpleNamespace(
-            recvchannel=SimpleNamespace(transfer=self._receive, wait=lambda: None),
+            recvchannel=SimpleNamespace(transfer=self._receive, wait=self._wait),
             sendchannel=SimpleNamespace(transfer=self._send, wait=lambda: None),
+            mmio=self._cell("dma").mmio,
         )
         return SimpleNamespace(dma=channels, words=self._cell("words"), accelerator=self._cell("accelerator"))
 
     def allocate(self, shape: tuple[int, ...], dtype: type) -> Array:
         board = self
+        if self.failing == "second" and self.allocated == 1:
+            raise RuntimeError("no memory of the board")
+        self.allocated += 1
 
         class Buffer(np.ndarray):
             def freebuffer(self) -> None:
@@ -180,9 +224,17 @@ class Board:
 
     def _cell(self, name: str) -> SimpleNamespace:
         def write(offset: int, value: int) -> None:
-            self.written.append((name, offset, value))
+            self.events.append((name, offset, value, self.freed))
 
         return SimpleNamespace(mmio=SimpleNamespace(write=write))
+
+    @property
+    def written(self) -> list[tuple[str, int, int]]:
+        return [event[:3] for event in self.events]
+
+    def _wait(self) -> None:
+        if self.failing == "wait":
+            raise RuntimeError("an error of the board's engine")
 
     def _receive(self, target: Array) -> None:
         self.target = target
