@@ -51,7 +51,7 @@ def two_layers() -> Graph:
 
 
 def decoded(words: Array, codes: CodedEntries, steps: int) -> Iterator[int]:
-    """What an element decodes, bit by bit, as the engine keeps them: never too few and never too many."""
+    """What an element decodes, bit by bit, with what the engine keeps: two words of each stream."""
     numbers = {}
     code, n_codes = 0, np.bincount(codes.code.lengths, minlength=16)
     symbols = iter(codes.symbols.tolist())
@@ -60,19 +60,16 @@ def decoded(words: Array, codes: CodedEntries, steps: int) -> Iterator[int]:
             numbers[length, code] = next(symbols)
             code += 1
         code *= 2
-    window, following = [int(bit) for word in words[:2] for bit in f"{word:016b}"], 2
-    for _ in range(steps):
-        assert 15 <= len(window) <= 45
-        if len(window) < 30:
-            window += [int(bit) for bit in f"{words[following]:016b}"]
-            following += 1
-            assert following < len(words)  # the word behind is read ahead
-        length = next(n for n in range(1, 16) if (n, _number(window[:n])) in numbers)
-        symbol = numbers[length, _number(window[:length])]
-        end = length + codes.raw_bits
-        assert end <= 15
-        yield symbol << codes.raw_bits | _number(window[length:end])
-        del window[:end]
+    bits = [int(bit) for word in words for bit in f"{word:016b}"]
+    places = [0, len(bits) // 2]
+    for step in range(steps):
+        at = places[step % 2]
+        assert (at // 16 + 2) < len(words)  # the word behind the window
+        length = next(n for n in range(1, 16) if (n, _number(bits[at : at + n])) in numbers)
+        symbol = numbers[length, _number(bits[at : at + length])]
+        places[step % 2] = at + length + codes.raw_bits
+        assert length + codes.raw_bits <= 15
+        yield symbol << codes.raw_bits | _number(bits[at + length : places[step % 2]])
 
 
 def _number(bits: list[int]) -> int:

@@ -14,8 +14,10 @@ from bnnc.ir.op import Array
 from bnnc.storage import huffman
 
 WORD_BITS = 16
-WINDOW_BITS = WORD_BITS + 2 * huffman.MAX_LENGTH - 1
-"""A word comes where less than two of the longest codes are left."""
+STREAMS = 2
+"""Of each list, which take turns: entries 0, 2, 4, .. and 1, 3, 5, .."""
+AHEAD = 3
+"""Words from that with the end of a code up to the last one that the decoder has read then."""
 MAX_SYMBOLS = 1024
 """More are no table that every element should have a copy of."""
 CODES = Reader("ap_uint<16>", "codes", ("pe", "word"), "pe", "word")
@@ -39,16 +41,16 @@ class CodedEntries:
     ranks: Array
 
     @cached_property
-    def n_words(self) -> list[int]:
-        """Of every list: behind its last code are as many as the decoder has read when it comes there."""
-        n_bits = self.code.lengths[self.ranks].sum(axis=1, dtype=np.int64)
-        n_bits += self.ranks.shape[1] * self.raw_bits
-        return [int(n + WINDOW_BITS) // WORD_BITS + 1 for n in n_bits]
+    def stream_words(self) -> int:
+        """Of every stream, so many as the longest one needs."""
+        lengths = self.code.lengths[self.ranks].astype(np.int64) + self.raw_bits
+        n_bits = max(int(lengths[:, stream::STREAMS].sum(axis=1).max()) for stream in range(STREAMS))
+        return n_bits // WORD_BITS + AHEAD
 
     @property
     def depth(self) -> int:
-        """Words of the longest list."""
-        return max(self.n_words)
+        """Words of a list."""
+        return STREAMS * self.stream_words
 
     @property
     def symbol_bits(self) -> int:
@@ -58,22 +60,23 @@ class CodedEntries:
     def n_bytes(self) -> int:
         """Of the words, and of a table of symbols for each element."""
         table = -(-len(self.symbols) * self.symbol_bits // 8)
-        return WORD_BITS // 8 * sum(self.n_words) + len(self.n_words) * table
+        return len(self.lists) * (WORD_BITS // 8 * self.depth + table)
 
-    def words(self) -> list[Array]:
-        """uint16 (n_words,) of every list, the first code in the highest bits."""
+    def words(self) -> Array:
+        """uint16 (pe, depth): one stream behind the other, the first code in the highest bits."""
         numbers = huffman.canonical_codes(self.code.lengths).astype(np.int64) << self.raw_bits
-        codes = numbers[self.ranks] | self._raw.astype(np.int64)
+        codes = numbers[self.ranks] | (self.lists & np.uint64(2**self.raw_bits - 1)).astype(np.int64)
         lengths = self.code.lengths[self.ranks] + np.uint8(self.raw_bits)
-        return [_words(*row) for row in zip(codes, lengths, self.n_words, strict=True)]
-
-    @property
-    def _raw(self) -> Array:
-        return self.lists & np.uint64(2**self.raw_bits - 1)
+        streams = [
+            [_words(row[i::STREAMS], n[i::STREAMS], self.stream_words) for i in range(STREAMS)]
+            for row, n in zip(codes, lengths, strict=True)
+        ]
+        return np.array(streams, np.uint16).reshape(len(codes), self.depth)
 
 
 def _words(codes: Array, lengths: Array, n_words: int) -> Array:
-    bits = huffman.joined(codes.astype(np.uint16), lengths)
+    """uint16 (n_words,): codes one after another, filled up with 0."""
+    bits = huffman.joined(codes.astype(np.uint16), lengths) if len(codes) else np.zeros(0, np.uint8)
     padded = np.pad(bits, (0, n_words * WORD_BITS - len(bits)))
     return np.packbits(padded).view(">u2").astype(np.uint16)
 
@@ -116,12 +119,12 @@ def plain_bytes(n_entries: int, entry_bits: int) -> int:
 
 def coded_weights(unit: str, coded: CodedEntries) -> Weights:
     """C++: what `coded_sparse` reads, in block RAM; the table, which all elements read at once, in tables."""
-    codes = rom(unit, CODES, coded.words())
+    codes = rom(unit, CODES, list(coded.words()))
     symbol = rom(unit, SYMBOL, [coded.symbols])
     lengths = ((END, coded.code.ends), (SHIFT, coded.code.shifts))
     ends, shifts = (rom(unit, reader, [np.array([v]) for v in values]) for reader, values in lengths)
     head = [f"BNNC_BRAM_ROM({name})" for name in codes.names]
     head += [f"BNNC_SHARED_ROM({name})" for name in symbol.names]
-    raw = f"static const int RAW_BITS = {coded.raw_bits};"
+    raw = f"static const int RAW_BITS = {coded.raw_bits}, STREAM_WORDS = {coded.stream_words};"
     functions = (raw, codes.function, symbol.function, ends.function, shifts.function)
     return Weights("\n\n".join(functions), codes.arrays + symbol.arrays, tuple(head))

@@ -109,14 +109,13 @@ def sparse_cost(
 def _decoders_circuit(pe: int, words: int, symbols: int, symbol_bits: int) -> Circuit:
     """Decoders of an entry a step: each has its own codes, read at places of its own, and a table.
 
-    A window of 45 bits, which a word of 16 bits enters and a code leaves; 14 comparisons of its first bits
-    with constants, whose results are counted; the number of the symbol.
+    Of two words of 16 bits the next 15 bits are chosen. Comparisons of these with constants tell the length
+    of the code, which moves the window and chooses the number of the symbol. A second stream takes turns.
     """
-    window, word, longest = 45, 16, 15
-    lengths = sum((n + 4) / 5 for n in range(1, longest)) + logic.ones(longest - 1)
-    shifts = logic.multiplexer(longest, window) + logic.multiplexer(longest, 2 * word - 2) + window
-    number = logic.multiplexer(longest, longest) + 2 * longest
-    lut = lengths + shifts + number + 2 * window.bit_length() + words.bit_length() + word
-    registers = window + window.bit_length() + word + words.bit_length() + longest + 2 * symbol_bits
+    word, longest, streams = 16, 15, 2
+    place_bits, number_bits = words.bit_length(), symbols.bit_length()
+    ahead = logic.multiplexer(word, longest) + 2 * longest
+    lut = ahead + word + place_bits + logic.multiplexer(longest, number_bits) + 2 * number_bits
+    registers = streams * (2 * word + 4 + place_bits) + longest + 4 + number_bits + symbol_bits
     memory = rom_cost(words, word, BRAM, pe) + rom_cost(symbols, symbol_bits, LUT, pe)
     return Circuit(pe * lut, pe * registers, memory)
