@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bnnc.hls.cpp import struct
+from bnnc.hls.cpp import struct, word_type
 from bnnc.hls.lanes import Lane, lane_for, lane_of, signed_bits
 from bnnc.hls.rescale import lines_of
 from bnnc.hls.roms import Reader, Rom, rom
@@ -60,7 +60,7 @@ def narrowing(elem: Elem, lo: int, hi: int) -> Activation:
 def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) -> ActivationText:
     """C++ for integers lo..hi, `lanes` channels at a time."""
     name = f"{unit}_out"
-    head = [f"typedef {act.lane.cpp} Y;", f"typedef ap_uint<{lanes * act.lane.bits}> out_t;"]
+    head = [f"typedef {act.lane.cpp} Y;", f"typedef {word_type(lanes * act.lane.bits)} out_t;"]
     match act.op:
         case None:
             return ActivationText(f"bnnc::Keep<{name}>", "activation", struct(name, "\n".join(head)), "")

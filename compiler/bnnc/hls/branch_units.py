@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnnc.hls.activations import activation_text
-from bnnc.hls.cpp import amount, struct
+from bnnc.hls.cpp import amount, struct, word_type
 from bnnc.hls.lanes import Wire, lane_for, signed_bits
 from bnnc.hls.layers import AddLayer, ConcatLayer
 from bnnc.hls.model.functions import function_of
@@ -25,8 +25,8 @@ def add_unit(layer: AddLayer, a: Wire, b: Wire, name: str) -> Unit:
     fields = [
         f"typedef {a.lane.cpp} A;",
         f"typedef {b.lane.cpp} B;",
-        f"typedef ap_uint<{a.bits}> a_t;",
-        f"typedef ap_uint<{b.bits}> b_t;",
+        f"typedef {word_type(a.bits)} a_t;",
+        f"typedef {word_type(b.bits)} b_t;",
         f"typedef ap_int<{signed_bits(layer.lo, layer.hi)}> sum_t;",
         f"static const int WORDS = {a.words}, FOLDS = {layer.channels // a.lanes}, LANES = {a.lanes};",
     ]
@@ -67,6 +67,9 @@ def concat_unit(layer: ConcatLayer, a: Wire, b: Wire, name: str) -> Unit:
         f"typedef {a.lane.cpp} A;",
         f"typedef {b.lane.cpp} B;",
         f"typedef {y.lane.cpp} Y;",
+        f"typedef {word_type(a.bits)} a_t;",
+        f"typedef {word_type(b.bits)} b_t;",
+        f"typedef {word_type(y.bits)} out_t;",
         f"static const int PIXELS = {pixels}, LANES = {a.lanes};",
         f"static const int A_WORDS = {channels[0] // a.lanes}, B_WORDS = {channels[1] // a.lanes};",
     ]
@@ -99,7 +102,7 @@ def gather_unit(op: GatherChannels, x: Wire, name: str) -> Unit:
     wire = Wire(x.lane, x.lanes, pixels * len(op.index), x.lo, x.hi)
     place = rom(name, PLACE, [places])
     fields = [
-        f"typedef ap_uint<{x.bits}> word_t;",
+        f"typedef {word_type(x.bits)} word_t;",
         f"static const int PIXELS = {pixels}, STEPS = {length};",
         f"static const int IN_WORDS = {in_words}, OUT_WORDS = {len(places)};",
     ]

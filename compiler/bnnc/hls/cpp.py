@@ -17,6 +17,11 @@ def function(head: str, *body: str) -> str:
     return f"static {head} {{\n{lines}}}"
 
 
+def word_type(bits: int) -> str:
+    """The type of a stream's words. Tools may need more bits for those that `BNNC_WORD` is written around."""
+    return f"ap_uint<{bits}>" if bits <= 64 or bits % 8 == 0 else f"ap_uint<BNNC_WORD({bits})>"
+
+
 def amount(n: int, what: str) -> str:
     """`1 lane`, `2 lanes`."""
     return f"{n} {what}{'s' if n != 1 else ''}"

@@ -129,7 +129,7 @@ def _struct(m: Matrix, fold: Fold, name: str, weights: str) -> str:
     fields = [
         f"typedef {m.x.cpp} X;",
         f"typedef {m.w.cpp} W;",
-        f"typedef ap_uint<{m.in_bits(fold.simd)}> in_t;",
+        f"typedef {cpp.word_type(m.in_bits(fold.simd))} in_t;",
         f"typedef ap_uint<{weight_bits(m, fold)}> weights_t;",
         f"typedef ap_int<{signed_bits(m.lo, m.hi)}> sum_t;",
         f"static const int VECTORS = {m.vectors}, PE = {fold.pe}, SIMD = {lanes};",

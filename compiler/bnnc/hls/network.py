@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from bnnc.hls.cpp import word_type
 from bnnc.hls.lanes import MAX_WORD_BITS, Wire
 from bnnc.hls.model.moving import fork_cost, width_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps, write_at
@@ -154,7 +155,7 @@ def fork_unit(wire: Wire, name: str) -> Unit:
         name=name,
         comment=f"two readers of {wire.words} words of {wire.bits} bits",
         engines=("fork",),
-        call=f"bnnc::fork<{wire.bits}, {wire.words}>",
+        call=f"bnnc::fork<{word_type(wire.bits)}, {wire.words}>",
         wire=wire,
         in_bits=(wire.bits,),
         words=wire.words,

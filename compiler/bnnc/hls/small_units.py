@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from bnnc.hls.activations import Activation, activation_text
-from bnnc.hls.cpp import amount, counts, struct
+from bnnc.hls.cpp import amount, counts, struct, word_type
 from bnnc.hls.lanes import MAX_WORD_BITS, Wire, divisors, lane_for, signed_bits
 from bnnc.hls.model.functions import function_of
 from bnnc.hls.model.moving import columns_cost, map_cost, pool_cost, top_k_cost, transpose_cost
@@ -62,8 +62,8 @@ def pool_unit(op: Pool, x: Wire, name: str, in_bits: int) -> Unit:
         f"typedef {x.lane.cpp} X;",
         f"typedef {y.lane.cpp} Y;",
         f"typedef {join} Join;",
-        f"typedef ap_uint<{in_bits}> in_t;",
-        f"typedef ap_uint<{y.bits}> out_t;",
+        f"typedef {word_type(in_bits)} in_t;",
+        f"typedef {word_type(y.bits)} out_t;",
         f"static const int PIXELS = {height * width}, TAPS = {taps}, WORDS = {words}, LANES = {x.lanes};",
         f"static const int MARKS = {int(has_mark)};",
     ]
@@ -102,7 +102,7 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
     text = activation_text(act, name, wire.lanes, wire.lo, wire.hi)
     fields = [
         f"typedef {wire.lane.cpp} X;",
-        f"typedef ap_uint<{wire.bits}> in_t;",
+        f"typedef {word_type(wire.bits)} in_t;",
         f"static const int WORDS = {wire.words}, FOLDS = {channels // wire.lanes}, LANES = {wire.lanes};",
     ]
     return Unit(

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from bnnc.hls.activations import Activation, activation_text
-from bnnc.hls.cpp import amount, struct
+from bnnc.hls.cpp import amount, struct, word_type
 from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import MAX_WORD_BITS, Wire, divisors, signed_bits
 from bnnc.hls.matrix import in_32_bits
@@ -215,7 +215,7 @@ def _fields(s: Sparse, x: Wire, pe: int) -> list[str]:
     weight_bits = signed_bits(int(s.table.min()), int(s.table.max()))
     return [
         f"typedef {x.lane.cpp} X;",
-        f"typedef ap_uint<{x.bits}> in_t;",
+        f"typedef {word_type(x.bits)} in_t;",
         f"typedef ap_uint<{s.entry_bits}> weights_t;",
         f"typedef ap_uint<{s.code_bits}> code_t;",
         f"typedef ap_uint<{s.entries.gap_bits}> gap_t;",

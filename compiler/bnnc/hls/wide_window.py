@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnnc.hls.cpp import amount, function, struct
+from bnnc.hls.cpp import amount, function, struct, word_type
 from bnnc.hls.lanes import Wire
 from bnnc.hls.model.moving import wide_window_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace
@@ -100,9 +100,9 @@ def wide_window_unit(w: WideWindow, x: Wire, name: str, outside: int | None) -> 
 def _struct(w: WideWindow, x: Wire, name: str, outside: int | None) -> str:
     is_marked = outside is None
     fields = [
-        f"typedef ap_uint<{x.bits}> in_t;",
-        f"typedef ap_uint<{x.bits + is_marked}> tap_t;",
-        f"typedef ap_uint<{w.taps * (x.bits + is_marked)}> out_t;",
+        f"typedef {word_type(x.bits)} in_t;",
+        f"typedef {word_type(x.bits + is_marked)} tap_t;",
+        f"typedef {word_type(w.taps * (x.bits + is_marked))} out_t;",
         f"static const int HEIGHT = {w.shape[0]}, WIDTH = {w.shape[1]};",
         f"static const int ROWS = {w.area[0]}, COLUMNS = {w.area[1]};",
         f"static const int PAD_TOP = {w.pads[0]}, PAD_LEFT = {w.pads[1]};",

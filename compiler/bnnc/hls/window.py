@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from bnnc.hls.cpp import amount, function, struct
+from bnnc.hls.cpp import amount, function, struct, word_type
 from bnnc.hls.lanes import Lane, Wire
 from bnnc.hls.model.moving import window_cost
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
@@ -139,8 +139,8 @@ def window_struct(name: str, window: Window, lanes: int, wire_lane: Lane, outsid
     in_bits = lanes * wire_lane.bits
     (height, width), (out_height, out_width) = window.shape, window.out_shape
     fields = [
-        f"typedef ap_uint<{in_bits}> in_t;",
-        f"typedef ap_uint<{in_bits + (outside is None)}> out_t;",
+        f"typedef {word_type(in_bits)} in_t;",
+        f"typedef {word_type(in_bits + (outside is None))} out_t;",
         f"static const int HEIGHT = {height}, WIDTH = {width}, WORDS = {window.words}, "
         f"GROUPS = {window.groups};",
         f"static const int OUT_HEIGHT = {out_height}, OUT_WIDTH = {out_width};",

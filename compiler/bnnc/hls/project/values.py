@@ -8,6 +8,7 @@ from typing import Any
 
 import bnnc
 from bnnc.errors import BnncError
+from bnnc.hls.cpp import word_type
 from bnnc.hls.lanes import Wire
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.parts import PARTS, Board, board_of, part_of
@@ -83,6 +84,7 @@ def _architecture(acc: Accelerator, setup: Setup) -> dict[str, Any]:
     slowest = max(unit.cycles for unit in acc.units)
     return {
         "units": acc.units,
+        "word_type": word_type,
         "stages": acc.stages,
         "fifos": acc.fifos,
         "engines": _engines(acc),
