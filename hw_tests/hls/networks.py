@@ -196,5 +196,8 @@ ENGINES = {
         sparse_codes,
         {"compress": "huffman", "folding": {"sparse": {"pe": 3, "simd": 2, "weights": "bram"}}},
     ),
+    "thresholds in bram": Case(
+        steps(elem("u2")), {"folding": {"steps": {"pe": 3, "simd": 5, "thresholds": "bram"}}}
+    ),
     **{f"weights in {kind}": stored(kind) for kind in ("lut", "bram", "uram", "ddr")},
 }

@@ -10,6 +10,7 @@ from bnnc.hls.cpp import struct, word_type
 from bnnc.hls.lanes import Lane, lane_for, lane_of, signed_bits
 from bnnc.hls.rescale import lines_of
 from bnnc.hls.roms import Reader, Rom, rom
+from bnnc.hls.storage import Storage, bound, stored_constants
 from bnnc.ir.elem import B1_PM, Elem
 from bnnc.ir.integer_ops import Table, Threshold
 from bnnc.ir.op import Array
@@ -20,22 +21,34 @@ MAX_COMPARED = 15  # more steps than this are searched by bisection instead of c
 
 @dataclass(frozen=True)
 class Activation:
-    """A function of an integer per channel with results lo..hi in `lane`; op None hands the integer on."""
+    """A function of an integer per channel with results lo..hi in `lane`; op None hands the integer on.
+
+    storage: where its thresholds lie; None where the tool puts arrays of their size.
+    """
 
     op: Threshold | Table | Rescale | None
     lane: Lane
     lo: int
     hi: int
+    storage: Storage | None = None
+
+    @property
+    def has_thresholds(self) -> bool:
+        return isinstance(self.op, Threshold)
 
 
 @dataclass(frozen=True)
 class ActivationText:
-    """C++: the type that an engine is given, the file that has it, and the struct and arrays it reads."""
+    """C++: the type that an engine is given, the file that has it, and the struct and arrays it reads.
+
+    head: lines of the unit's function, which say where the arrays lie.
+    """
 
     type: str
     engine: str
     struct: str
     arrays: str
+    head: tuple[str, ...] = ()
 
 
 def activation_of(op: Threshold | Table | Rescale, lo: int, hi: int) -> Activation:
@@ -71,7 +84,8 @@ def activation_text(act: Activation, unit: str, lanes: int, lo: int, hi: int) ->
         case Threshold() as threshold:
             rows = reachable_steps(threshold, lo, hi)
             many = rows.cuts.shape[1] > MAX_COMPARED
-            return (_search_text if many else _compare_text)(rows, name, lanes, (lo, hi), head)
+            text = _search_text if many else _compare_text
+            return text(rows, name, lanes, (lo, hi), head, act.storage)
 
 
 def reachable_steps(op: Threshold, lo: int, hi: int) -> Threshold:
@@ -94,7 +108,7 @@ def reachable_steps(op: Threshold, lo: int, hi: int) -> Threshold:
 
 
 def _compare_text(
-    rows: Threshold, name: str, lanes: int, span: tuple[int, int], head: list[str]
+    rows: Threshold, name: str, lanes: int, span: tuple[int, int], head: list[str], storage: Storage | None
 ) -> ActivationText:
     n_steps = rows.cuts.shape[1]
     jumps = rows.jumps
@@ -102,32 +116,33 @@ def _compare_text(
     if taken.size and (taken == taken[0]).all():
         jumps = np.full_like(jumps, taken[0])  # a cut that is never reached may jump as well as the others
     numbers = np.concatenate([rows.levels.ravel(), jumps.ravel()])
+    cut_bits = signed_bits(min(span[0], 0), span[1] + 1)
     fields = [
-        f"typedef ap_int<{signed_bits(min(span[0], 0), span[1] + 1)}> cut_t;",
+        f"typedef ap_int<{cut_bits}> cut_t;",
         f"typedef ap_int<{signed_bits(int(numbers.min()), int(numbers.max()))}> level_t;",
         f"static const int STEPS = {n_steps};",
     ]
     step = ("lane", "fold", "step")
+    cuts = _per_lane(rows.cuts, lanes, n_steps)
+    cut = Reader("cut_t", "cut", step, "lane * STEPS + step", "fold")
+    stored = stored_constants(name, cut, np.array(cuts), cut_bits, storage)
     roms = [
         rom(
             name, Reader("level_t", "base", step[:2], "lane", "fold"), _per_lane(rows.base[:, None], lanes, 1)
         ),
-        rom(
-            name,
-            Reader("cut_t", "cut", step, "lane * STEPS + step", "fold"),
-            _per_lane(rows.cuts, lanes, n_steps),
-        ),
+        Rom(stored.arrays, stored.function),
         rom(
             name,
             Reader("level_t", "jump", step, "lane * STEPS + step", "fold"),
             _per_lane(jumps, lanes, n_steps),
         ),
     ]
-    return _text(f"bnnc::Thresholds<{name}>", "activation", name, head + fields, roms)
+    text = _text(f"bnnc::Thresholds<{name}>", "activation", name, head + fields, roms)
+    return replace(text, head=stored.head)
 
 
 def _search_text(
-    rows: Threshold, name: str, lanes: int, span: tuple[int, int], head: list[str]
+    rows: Threshold, name: str, lanes: int, span: tuple[int, int], head: list[str], storage: Storage | None
 ) -> ActivationText:
     stages = rows.cuts.shape[1].bit_length()
     missing = 2**stages - 1 - rows.cuts.shape[1]
@@ -147,7 +162,8 @@ def _search_text(
     )
     level = Reader("level_t", "level", ("lane", "fold", "reached"), "lane", f"(fold << {stages}) + reached")
     roms = [rom(name, cut, _stage_rows(cuts, lanes, stages)), rom(name, level, _rows(levels, lanes))]
-    return _text(f"bnnc::Steps<{name}>", "steps", name, head + fields, roms)
+    text = _text(f"bnnc::Steps<{name}>", "steps", name, head + fields, roms)
+    return replace(text, head=tuple(line for part in roms for line in bound(part, storage)))
 
 
 def _stage_rows(cuts: Array, lanes: int, stages: int) -> list[Array]:

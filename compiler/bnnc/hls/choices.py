@@ -66,9 +66,8 @@ def open_layer(layer: Layer, x: Sequence[Wire]) -> Open:
             return _matrix(layer)
         case SparseLayer():
             sparse, y_bits = layer.matrix, layer.act.lane.bits
-            return Foldable(
-                layer.name, sparse.op.name, sparse.cycles(y_bits), partial(sparse_storages, sparse)
-            )
+            cycles, possible = sparse.cycles(y_bits), partial(sparse_storages, sparse)
+            return Foldable(layer.name, sparse.op.name, cycles, possible, layer.act.has_thresholds)
         case PoolLayer():
             return Laned(layer.name, layer.op.name, _pool(layer, x[0]))
         case GatherLayer():
@@ -88,7 +87,7 @@ def _matrix(layer: MatrixLayer) -> Foldable:
     if m.needs_window:
         steps = {simd: window_of(m, simd).steps for simd in {fold.simd for fold in cycles}}
         cycles = {fold: max(n, steps[fold.simd]) for fold, n in cycles.items()}
-    return Foldable(layer.name, m.conv.name, cycles, partial(storages, m))
+    return Foldable(layer.name, m.conv.name, cycles, partial(storages, m), layer.act.has_thresholds)
 
 
 def _elementwise(layer: AddLayer | MapLayer | ConcatLayer, x: Sequence[Wire]) -> dict[int, int]:

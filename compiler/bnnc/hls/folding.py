@@ -29,13 +29,14 @@ class Foldable:
     """A matrix as far as folding goes: `name` in the sources, `node` in the model.
 
     `cycles` has every folding that is possible, and the cycles of a sample with it; `storages` where the
-    weights may lie with a folding, the default first.
+    weights may lie with a folding, the default first. has_thresholds: behind its sums.
     """
 
     name: str
     node: str
     cycles: Mapping[Fold, int]
     storages: Callable[[Fold], tuple[Storage, ...]] = no_storages
+    has_thresholds: bool = False
 
     def pe_choices(self) -> list[int]:
         return sorted({fold.pe for fold in self.cycles})

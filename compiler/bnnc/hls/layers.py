@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from bnnc.hls.activations import Activation
 from bnnc.hls.lanes import Wire
 from bnnc.hls.matrix import Matrix
 from bnnc.hls.small_units import Pool
 from bnnc.hls.sparse import Sparse
+from bnnc.hls.storage import Storage
 from bnnc.ir.integer_ops import TopK
 from bnnc.ir.value_ops import GatherChannels
 
@@ -123,6 +125,17 @@ class Plan:
     def input(self) -> Wire:
         return self.wires[0]
 
+    def with_thresholds(self, storages: Mapping[str, Storage]) -> Plan:
+        """The same with the thresholds of layers, by name, in lut or in bram."""
+        layers = tuple(_placed(layer, storages.get(layer.name)) for layer in self.layers)
+        return replace(self, layers=layers)
+
     def readers(self, value: int) -> int:
         """How often layers read a value."""
         return sum(read.count(value) for read in self.reads)
+
+
+def _placed(layer: Layer, storage: Storage | None) -> Layer:
+    if storage is None or not isinstance(layer, MatrixLayer | SparseLayer):
+        return layer
+    return replace(layer, act=replace(layer.act, storage=storage))

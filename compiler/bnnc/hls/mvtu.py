@@ -60,7 +60,8 @@ def matrix_unit(
         resources=mvtu_resources(m, act, fold, storage),
         parameters=f"{_struct(m, fold, f'{name}_matrix', weights.function)}\n{out.struct}",
         rom=weights.arrays + out.arrays,
-        head=weights.head,
+        head=(*weights.head, *out.head),
+        streams_weights=storage is Storage.DDR,
         memory=weights.memory,
     )
 

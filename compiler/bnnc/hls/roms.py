@@ -38,14 +38,14 @@ def rom(owner: str, reader: Reader, rows: Sequence[Array], hexadecimal: bool = F
     """One row of entries a case: each an array, or no array where plain constants do."""
     numbers = [[_number(v, hexadecimal) for v in row.tolist()] for row in rows]
     if len(distinct := {number for row in numbers for number in row}) == 1:
-        return Rom("", _function(reader, [f"return {distinct.pop()};"]))
+        return Rom("", reader_function(reader, [f"return {distinct.pop()};"]))
     if all(len(row) == 1 for row in numbers):
-        return Rom("", _function(reader, switch(reader.case, [row[0] for row in numbers])))
+        return Rom("", reader_function(reader, switch(reader.case, [row[0] for row in numbers])))
     c_type = _c_type(np.concatenate(rows))
     names = [f"{owner}_{reader.name}_{case}" for case in range(len(rows))]
     arrays = [_array(name, c_type, row) for name, row in zip(names, numbers, strict=True)]
     answers = [f"{name}[{reader.index}]" for name in names]
-    return Rom("".join(arrays), _function(reader, switch(reader.case, answers)), tuple(names))
+    return Rom("".join(arrays), reader_function(reader, switch(reader.case, answers)), tuple(names))
 
 
 def switch(case: str, answers: list[str]) -> list[str]:
@@ -58,7 +58,8 @@ def switch(case: str, answers: list[str]) -> list[str]:
     return [*lines, "default:", f"    return {answers[-1]};", "}"]
 
 
-def _function(reader: Reader, body: list[str]) -> str:
+def reader_function(reader: Reader, body: list[str]) -> str:
+    """C++: the static member with this body; parameters that it does not use have no name."""
     used = set(re.findall(r"\w+", " ".join(body)))
     parameters = ", ".join(f"int {name}" if name in used else "int" for name in reader.parameters)
     head = [f"static {reader.returns} {reader.name}({parameters}) {{", "    BNNC_INLINE"]

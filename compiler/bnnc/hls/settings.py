@@ -18,12 +18,13 @@ MAX_PE = 16
 class Settings:
     """`folds` of the layers with a matrix, `lanes` of the others and of the input port, by name.
 
-    storages: where weights lie that are not to lie where they do by default.
+    storages, thresholds: where weights and thresholds lie that are not to lie where they do by default.
     """
 
     folds: Mapping[str, Fold]
     lanes: Mapping[str, int]
     storages: Mapping[str, Storage] = field(default_factory=dict)
+    thresholds: Mapping[str, Storage] = field(default_factory=dict)
 
     @property
     def entries(self) -> dict[str, dict[str, int | str]]:
@@ -33,6 +34,8 @@ class Settings:
         }
         for name, storage in self.storages.items():
             folds[name]["weights"] = storage.value
+        for name, storage in self.thresholds.items():
+            folds[name]["thresholds"] = storage.value
         return folds | {name: {"lanes": lanes} for name, lanes in self.lanes.items()}
 
 
@@ -91,6 +94,7 @@ def chosen_settings(layers: Sequence[Open], chosen: Choice, default: Settings) -
         if layer.name != layer.node and {layer.name, layer.node} <= chosen.keys()
     ]
     folds, lanes, storages = dict(default.folds), dict(default.lanes), dict(default.storages)
+    thresholds = dict(default.thresholds)
     for layer in layers:
         wanted = chosen.get(layer.name, chosen.get(layer.node))
         if wanted is None:
@@ -101,10 +105,11 @@ def chosen_settings(layers: Sequence[Open], chosen: Choice, default: Settings) -
             else:
                 folds[layer.name] = _checked_fold(layer, wanted, folds[layer.name])
                 storages |= _checked_storage(layer, wanted, folds[layer.name])
+                thresholds |= _checked_thresholds(layer, wanted)
         except BnncError as error:
             findings += error.findings
     raise_all(findings)
-    return Settings(folds, lanes, storages)
+    return Settings(folds, lanes, storages, thresholds)
 
 
 def _checked_lanes(layer: Laned, wanted: Wanted, default: int) -> int:
@@ -115,7 +120,7 @@ def _checked_lanes(layer: Laned, wanted: Wanted, default: int) -> int:
 
 
 def _checked_fold(layer: Foldable, wanted: Wanted, default: Fold) -> Fold:
-    _refuse_unknown(layer, wanted, ("pe", "simd", "weights"))
+    _refuse_unknown(layer, wanted, ("pe", "simd", "weights", "thresholds"))
     fold = Fold(wanted.get("pe", default.pe), wanted.get("simd", default.simd))
     raise_all(
         [
@@ -140,6 +145,18 @@ def _checked_storage(layer: Foldable, wanted: Wanted, fold: Fold) -> dict[str, S
         remedy = f"one of {', '.join(possible)} is" if possible else "leave them out"
         raise BnncError.at(_where(layer), what, remedy)
     return {layer.name: Storage(wanted["weights"])}
+
+
+def _checked_thresholds(layer: Foldable, wanted: Wanted) -> dict[str, Storage]:
+    if "thresholds" not in wanted:
+        return {}
+    possible = (Storage.LUT, Storage.BRAM)
+    if not layer.has_thresholds:
+        raise BnncError.at(_where(layer), "it has no thresholds", "leave them out")
+    if wanted["thresholds"] not in possible:
+        what = f"thresholds in {wanted['thresholds']!r} are not possible"
+        raise BnncError.at(_where(layer), what, f"one of {', '.join(possible)} is")
+    return {layer.name: Storage(wanted["thresholds"])}
 
 
 def _refuse_unknown(layer: Open, wanted: Wanted, known: tuple[str, ...]) -> None:

@@ -153,7 +153,7 @@ def sparse_unit(
         resources=sparse_resources(s, act, fold, storage, coded),
         parameters=f"{matrix}\n{out.struct}",
         rom=entries.arrays + "".join(r.arrays for r in roms) + out.arrays,
-        head=entries.head,
+        head=(*entries.head, *out.head),
         memory=entries.memory,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bnnc.hls.cpp import function
 from bnnc.hls.model.memory import BEAT_BITS, BRAM18_SHAPES, MAX_LUT_DEPTH
-from bnnc.hls.roms import Reader, array_text, rom, switch
+from bnnc.hls.roms import Reader, Rom, array_text, reader_function, rom, switch
 from bnnc.ir.op import Array
 
 WEIGHTS = Reader("weights_t", "weights", ("pe", "word"), "pe", "word")
@@ -64,36 +64,52 @@ class Weights:
     memory: Array | None = None
 
 
+def stored_constants(unit: str, reader: Reader, words: Array, bits: int, storage: Storage | None) -> Weights:
+    """words: int64 (cases, depth), of `bits` bits; all that `reader` answers at an index are read at once."""
+    if storage is Storage.BRAM and words.shape[1] > 1:
+        return _block_ram(unit, reader, words.astype(np.uint64) & np.uint64(2**bits - 1), bits)
+    constants = rom(unit, reader, list(words))
+    return Weights(constants.function, constants.arrays, bound(constants, storage))
+
+
+def bound(constants: Rom, storage: Storage | None) -> tuple[str, ...]:
+    """C++ that puts each array into lut or into bram; None leaves it to the tool."""
+    return tuple(f"BNNC_{storage.upper()}_ROM({name})" for name in constants.names) if storage else ()
+
+
 def stored_weights(unit: str, words: Array, bits: int, storage: Storage) -> Weights:
     """words: uint64 (elements, depth), a word of `bits` bits for each element and step."""
     match storage:
         case Storage.LUT:
             constants = rom(unit, WEIGHTS, list(words), hexadecimal=True)
-            head = tuple(f"BNNC_LUT_ROM({name})" for name in constants.names)
-            return Weights(constants.function, constants.arrays, head)
+            return Weights(constants.function, constants.arrays, bound(constants, storage))
         case Storage.BRAM:
-            return _block_ram(unit, words, bits)
+            return _block_ram(unit, WEIGHTS, words, bits)
         case Storage.URAM:
             return _ultra_ram(unit, words, bits)
         case Storage.DDR:
             (rows,) = banks(words, bits, BEAT_BITS)
-            return Weights(_reader("row", len(words), bits, BEAT_BITS, "ap_uint<64> row"), memory=rows)
+            body = switch("pe", _answers(WEIGHTS, "row", len(words), bits, BEAT_BITS))
+            pe = "int pe" if len(words) > 1 else "int"
+            return Weights(function(f"weights_t weights({pe}, ap_uint<64> row)", *body), memory=rows)
 
 
-def _block_ram(unit: str, words: Array, bits: int) -> Weights:
+def _block_ram(unit: str, reader: Reader, words: Array, bits: int) -> Weights:
     width = bank_bits(words.shape[1])
     rows = banks(words, bits, width)
-    names = [f"{unit}_weights_{bank}" for bank in range(len(rows))]
+    names = [f"{unit}_{reader.name}_{bank}" for bank in range(len(rows))]
     arrays = "".join(array_text(name, row) for name, row in zip(names, rows, strict=True))
-    reader = _reader(f"{unit}_weights_{{bank}}[word]", len(words), bits, width, "int word")
-    return Weights(reader, arrays, tuple(f"BNNC_BRAM_ROM({name})" for name in names))
+    answers = _answers(reader, f"{unit}_{reader.name}_{{bank}}[{reader.index}]", len(words), bits, width)
+    text = reader_function(reader, switch(reader.case, answers))
+    return Weights(text, arrays, tuple(f"BNNC_BRAM_ROM({name})" for name in names))
 
 
 def _ultra_ram(unit: str, words: Array, bits: int) -> Weights:
     rows = banks(words, bits, BEAT_BITS)
     n_banks, depth = rows.shape
     memory = f"static ap_uint<{BEAT_BITS}> {unit}_memory[{n_banks}][{depth}];\n"
-    reader = _reader(f"{unit}_memory[{{bank}}][word]", len(words), bits, BEAT_BITS, "int word")
+    answers = _answers(WEIGHTS, f"{unit}_memory[{{bank}}][word]", len(words), bits, BEAT_BITS)
+    reader = reader_function(WEIGHTS, switch("pe", answers))
     head = [f"BNNC_COPIES({unit}_memory)", f"BNNC_URAM({unit}_memory)"]
     head += once(f"bnnc::fill<{n_banks}, {depth}>(weights, {unit}_memory);")
     return Weights(reader, memory, tuple(head), np.ascontiguousarray(rows.T).ravel())
@@ -104,22 +120,20 @@ def once(line: str) -> list[str]:
     return ["static bool is_loaded = false;", f"if (!is_loaded) {line}", "is_loaded = true;"]
 
 
-def _reader(row: str, elements: int, bits: int, width: int, parameter: str) -> str:
-    """C++: the member `weights`, which takes the word of an element out of banks of `width` bits.
+def _answers(reader: Reader, row: str, elements: int, bits: int, width: int) -> list[str]:
+    """C++: the word of each element, out of banks of `width` bits.
 
-    row: the word of bank {bank}, a 64-bit integer, in terms of `parameter`.
+    row: the word of bank {bank}, a 64-bit integer.
     """
-    answers = [_pieces(row, element * bits, bits, width) for element in range(elements)]
-    head = f"weights_t weights(int{' pe' if elements > 1 else ''}, {parameter})"
-    return function(head, *switch("pe", answers))
+    return [_pieces(reader.returns, row, element * bits, bits, width) for element in range(elements)]
 
 
-def _pieces(row: str, first: int, bits: int, width: int) -> str:
+def _pieces(type_: str, row: str, first: int, bits: int, width: int) -> str:
     """Bits first .. first + bits - 1 of all banks side by side."""
     pieces = []
     for bank in range(first // width, (first + bits - 1) // width + 1):
         shift, word = first - bank * width, row.format(bank=bank)
-        pieces.append(f"weights_t({word} >> {shift})" if shift > 0 else f"weights_t({word})")
+        pieces.append(f"{type_}({word} >> {shift})" if shift > 0 else f"{type_}({word})")
         if shift < 0:
             pieces[-1] += f" << {-shift}"
     return " | ".join(pieces)

@@ -21,7 +21,8 @@ class Unit:
     bits more that say which parts of them lie in the padding; `words` of them a sample into each of `copies`
     streams. `rom` holds the arrays that belong to `parameters`; with any, both go into a header of the
     unit's name. `head` are lines of C++ in front of the call. With `memory`, uint64, the unit has a port
-    `weights` more, in front of the streams, which points to these words.
+    `weights` more, in front of the streams, which points to these words; its engine reads them if it
+    `streams_weights`, otherwise lines of `head` do.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Unit:
     copies: int = 1
     head: tuple[str, ...] = ()
     memory: Array | None = None
+    streams_weights: bool = False
     resources: Resources = Resources()
 
     @property
@@ -55,6 +57,6 @@ class Unit:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """What its engine is called with: the memory as well, unless the lines in front copy it."""
+        """What its engine is called with."""
         names = tuple(name for name, _ in self.ports)
-        return ("weights", *names) if self.memory is not None and not self.head else names
+        return ("weights", *names) if self.streams_weights else names

@@ -8,7 +8,7 @@ from functools import cache
 from bnnc.hls.activations import MAX_COMPARED, Activation, reachable_steps
 from bnnc.hls.lanes import signed_bits
 from bnnc.hls.model import logic
-from bnnc.hls.model.memory import is_small, rom_cost
+from bnnc.hls.model.memory import BRAM, is_small, rom_cost
 from bnnc.hls.model.resources import Circuit, Resources, total
 from bnnc.hls.rescale import lines_of
 from bnnc.ir.integer_ops import Table, Threshold
@@ -21,7 +21,7 @@ class Function:
 
     kind: keep; compare, with `steps` cuts that are compared at once; search, with so many found by
     bisection; table, with so many entries; clip; line or lines, products with constants of
-    `constant_bits`.
+    `constant_bits`. Cuts lie in `storage`, as `rom_cost` has it.
     """
 
     kind: str
@@ -29,12 +29,13 @@ class Function:
     y_bits: int
     steps: int = 0
     constant_bits: int = 0
+    storage: str | None = None
 
 
-def thresholds(steps: int, x_bits: int, y_bits: int) -> Function:
+def thresholds(steps: int, x_bits: int, y_bits: int, storage: str | None = None) -> Function:
     """An activation of so many steps; without any, integers that are handed on."""
     kind = "keep" if steps == 0 else "compare" if steps <= MAX_COMPARED else "search"
-    return Function(kind, x_bits, y_bits, steps)
+    return Function(kind, x_bits, y_bits, steps, storage=storage)
 
 
 @cache
@@ -47,7 +48,7 @@ def function_of(act: Activation, lo: int, hi: int) -> Function:
         case Table() as table:
             return Function("table", x_bits, y_bits, table.table.shape[1])
         case Threshold() as op:
-            return thresholds(reachable_steps(op, lo, hi).cuts.shape[1], x_bits, y_bits)
+            return thresholds(reachable_steps(op, lo, hi).cuts.shape[1], x_bits, y_bits, act.storage)
         case Rescale() as op if op.only_clips:
             return Function("clip", x_bits, y_bits)
         case Rescale() as op:
@@ -80,13 +81,15 @@ def _compare(f: Function, lanes: int, folds: int) -> Circuit:
     """Cuts that do not change are part of the comparison: a table for five bits instead of two."""
     one = logic.comparator(f.x_bits) if folds > 1 else (f.x_bits + 4) / 5
     lut = lanes * (f.steps * one + (logic.ones(f.steps, in_pairs=True) if f.steps > 1 else 0))
-    return Circuit(lut, 0, rom_cost(folds, f.x_bits, copies=lanes * f.steps))
+    if f.storage == BRAM:  # banks, as weights have
+        return Circuit(lut, 0, rom_cost(folds, lanes * f.steps * f.x_bits, BRAM))
+    return Circuit(lut, 0, rom_cost(folds, f.x_bits, f.storage, copies=lanes * f.steps))
 
 
 def _search(f: Function, lanes: int, folds: int) -> Circuit:
     stages = f.steps.bit_length()
-    cuts = [rom_cost(folds << stage, f.x_bits, copies=lanes) for stage in range(stages)]
-    levels = rom_cost(folds << stages, f.y_bits, copies=lanes)
+    cuts = [rom_cost(folds << stage, f.x_bits, f.storage, lanes) for stage in range(stages)]
+    levels = rom_cost(folds << stages, f.y_bits, f.storage, lanes)
     return Circuit(lanes * stages * logic.comparator(f.x_bits), 0, total(cuts) + levels)
 
 

@@ -57,10 +57,11 @@ def fold(graph: Graph, names: Names, options: HlsOptions) -> Folded:
     chosen = options.folding.layers
     settings = chosen_settings(layers, chosen, BASES[options.folding.base](layers))
     _check_memories(layers, settings, known_part(options.part))
+    plan = plan.with_thresholds(settings.thresholds)
     if not options.solves:
         accelerator, stored = _assembled(plan, names, settings, options)
         return Folded(plan, accelerator, stored=stored)
-    return _solved(plan, names, options)
+    return _solved(plan, names, options, settings.thresholds)
 
 
 def _check_memories(layers: Sequence[Open], settings: Settings, part: Part | None) -> None:
@@ -115,17 +116,18 @@ def _is(option: Option, wanted: Mapping[str, Any]) -> bool:
     if not isinstance(option.setting, Fold):
         return bool(wanted.get("lanes", option.setting) == option.setting)
     has = {"pe": option.setting.pe, "simd": option.setting.simd, "weights": option.storage}
-    return all(bool(has[key] == value) for key, value in wanted.items())
+    return all(bool(wanted.get(key, value) == value) for key, value in has.items())
 
 
-def _solved(plan: Plan, names: Names, options: HlsOptions) -> Folded:
+def _solved(plan: Plan, names: Names, options: HlsOptions, thresholds: Mapping[str, Storage]) -> Folded:
     """Solved again without the room that deep FIFOs take, until what is found fits with its own FIFOs."""
     space, goal = choices_of(plan, options), goal_of(options)
     reserved = NOTHING
     for _ in range(ROUNDS):
         solver = Solver(space, goal, reserved)
         solution = solver.solve()
-        accelerator, stored = _assembled(plan, names.copy(), solution.settings, options)
+        settings = replace(solution.settings, thresholds=thresholds)
+        accelerator, stored = _assembled(plan, names.copy(), settings, options)
         if (amounts(accelerator.resources) <= goal.allowed).all():
             return Folded(plan, accelerator, solver, solution, stored)
         reserved = _more(reserved, _beside(accelerator, solution))
