@@ -44,6 +44,13 @@ def test_the_same_memory_is_not() -> None:
     )
 
 
+def test_the_fastest_choice_is_told_to_be_that() -> None:
+    chosen = option(500, Storage.BRAM, lut=100)
+    slower = option(600, Storage.BRAM, lut=90)
+    assert why(chosen, slower) == "sets the rate; PE 20, SIMD 1 would take 600 cycles; no choice is faster"
+    assert why(chosen) == "sets the rate; the only choice"
+
+
 def test_what_is_exceeded_is_told_in_the_same_units() -> None:
     taken = Resources(lut=53_201, bram18=281, uram=2)
     assert GOAL.exceeded(taken) == "53,201 LUTs of 53,200, 140.5 BRAM36 of 140, 2 UltraRAMs of 0"

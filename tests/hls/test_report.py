@@ -14,8 +14,12 @@ import pytest
 from tests.hls.branches import residual_network
 from tests.hls.projects import convolutional_network, dense_network, write_project
 
+from bnnc.hls.build import _report
 from bnnc.hls.names import Names
 from bnnc.hls.options import Folding, HlsOptions
+from bnnc.hls.project.report import Report
+from bnnc.hls.project.report_page import page
+from bnnc.hls.project.values import setup_of
 from bnnc.hls.solve.fold import fold
 from bnnc.ir.graph import Graph
 
@@ -65,6 +69,39 @@ def test_the_bottleneck_is_busy_all_the_time_and_others_wait(tmp_path: Path) -> 
     assert slowest["occupancy"] == 1 and slowest["name"] in found["bottleneck"]["why"]
     for unit in units.values():
         assert unit["occupancy"] + unit["starved"] + unit["blocked"] == pytest.approx(1, abs=0.001)
+
+
+def test_units_that_are_equally_slow_are_all_told(tmp_path: Path) -> None:
+    found = report(residual_network(), tmp_path)
+    units = [unit for layer in found["layers"] for unit in layer["units"]]
+    slowest = [unit["name"] for unit in units if unit["cycles"] == found["ii_cycles"]]
+    assert len(slowest) == 2
+    told = f"{' and '.join(slowest)} each take {found['ii_cycles']:,} cycles a sample"
+    assert found["bottleneck"]["why"].startswith(f"{told}, and every other unit waits for them. ")
+
+
+def test_a_depth_that_was_given_is_told_where_it_costs_cycles() -> None:
+    """That of a FIFO which is full at times, but no other one."""
+    graph = convolutional_network()
+    free = fold(graph, Names(), HlsOptions()).accelerator
+    deep = max(free.fifos, key=lambda fifo: fifo.depth)
+    roomy = free.fifos[-1]  # behind it
+    given = {deep.name: deep.depth // 4, roomy.name: 500}
+    found = made(graph, HlsOptions(folding=Folding(fifos=given))).values
+    assert found["ii_cycles"] > free.cycles
+    assert (
+        f"samples come every {found['ii_cycles']:,} cycles, since units wait for each other "
+        f"(at times full at the depth that was given: {deep.name}). "
+    ) in found["bottleneck"]["why"]
+    assert {fifo["name"] for fifo in found["fifos"] if fifo["given"]} == given.keys()
+
+
+def test_a_depth_that_costs_nothing_is_no_hint() -> None:
+    graph = residual_network()
+    name = fold(graph, Names(), HlsOptions()).accelerator.fifos[0].name
+    assert (
+        "given" not in made(graph, HlsOptions(folding=Folding(fifos={name: 500}))).values["bottleneck"]["why"]
+    )
 
 
 def test_other_foldings_take_less_the_slower_they_are(tmp_path: Path) -> None:
@@ -134,25 +171,52 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
     for named in [*found["layers"], *found["fifos"]]:
         assert named["name"] in page.text
     assert html.count("<path d=") == len(found["fifos"])
+    assert html.count('text-anchor="end">') + html.count('text-anchor="start">') == sum(
+        len(layer["units"]) for layer in found["layers"]
+    ) + sum(fifo["depth"] > 2 for fifo in found["fifos"])
 
 
 def test_names_cannot_become_markup(tmp_path: Path) -> None:
     graph = dense_network((16, 8, 4))
     found = report(graph, tmp_path)
     assert found["layers"]
-    from bnnc.hls.project.report_page import page
-
-    text = page(_named(graph, "<b>net</b>"))
+    text = page(replace(made(graph, HlsOptions()), name="<b>net</b>"))
     assert "<b>" not in text and "&lt;b&gt;net&lt;/b&gt;" in text
 
 
-def _named(graph: Graph, name: str) -> Any:
-    from bnnc.hls.build import _report
-    from bnnc.hls.project.values import setup_of
+def made(graph: Graph, options: HlsOptions) -> Report:
+    setup = setup_of(options.part, options.clock_mhz, "axilite")
+    return _report("net", fold(graph, Names(), options), options, setup)
 
-    options = HlsOptions()
-    made = _report("net", fold(graph, Names(), options), options, setup_of("xc7z020", 100, "axilite"))
-    return replace(made, name=name)
+
+def test_the_page_says_what_exceeds_the_part() -> None:
+    graph = convolutional_network()
+    text = page(made(graph, HlsOptions("xc7z010", folding=Folding(base="maximal"))))
+    assert re.search(r"More than the part has: [\d,]+ LUTs of 17,600", text) and 'class="over"' in text
+    assert "More than the part has" not in page(made(graph, HlsOptions("zcu104")))
+
+
+def test_the_page_has_whole_numbers_and_halves() -> None:
+    text = read(page(made(convolutional_network(), HlsOptions("xcu250")))).text
+    assert "1,728,000" in text and "e+06" not in text
+    assert re.search(r"\d\.5\n", text)
+
+
+def test_layers_on_the_page_add_up() -> None:
+    """Rows of the layers, of the FIFOs and of what is around are all that the last row has."""
+    text = page(made(residual_network(), HlsOptions()))
+    table = text[text.index("<h2>Layers") : text.index("<h2>FIFOs")]
+    rows = [re.findall(r'<td class="n">([\d,.]+)</td>', row) for row in table.split("<tr")[2:]]
+    luts = [int(row[-4].replace(",", "")) for row in rows]
+    assert sum(luts[:-1]) == luts[-1] and len(luts) > 20
+
+
+def test_foldings_are_told_in_words() -> None:
+    found = made(convolutional_network(), HlsOptions(folding=Folding({"conv1": {"weights": "bram"}})))
+    assert re.fullmatch(r"PE \d+, SIMD \d+, weights in bram", found.foldings()["conv1"])
+    unknown = replace(found, explained=None)
+    assert re.fullmatch(r"PE \d+, SIMD \d+, weights in bram", unknown.foldings()["conv1"])
+    assert unknown.foldings()["pool1"].endswith("lanes")
 
 
 def test_the_same_project_has_the_same_bytes(tmp_path: Path) -> None:

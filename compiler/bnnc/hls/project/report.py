@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from bnnc.errors import some_of
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.calibration import SHELL
 from bnnc.hls.model.memory import fifo_cost
@@ -18,7 +19,7 @@ from bnnc.hls.model.resources import total
 from bnnc.hls.model.simulate import Simulation
 from bnnc.hls.model.sizing import LEAST
 from bnnc.hls.network import Stage
-from bnnc.hls.solve.explain import Explained, Row
+from bnnc.hls.solve.explain import SETS_THE_RATE, Explained, Row
 from bnnc.hls.solve.options import Node, Option
 from bnnc.hls.solve.solver import Goal, Solution
 from bnnc.hls.solve.space import amounts
@@ -125,21 +126,38 @@ class Report:
         nodes = self.explained.solution.space.nodes
         return {node.name: row for node, row in zip(nodes, self.explained.rows(), strict=False)}
 
-    def _bottleneck(self) -> dict[str, Any]:
-        slowest = max(self.accelerator.stages, key=lambda stage: stage.unit.cycles)
-        unit, cycles = slowest.unit, self.simulation.ii_cycles
-        told = f"{unit.name} takes {unit.cycles:,} cycles a sample"
-        if unit.cycles == cycles:
-            told += ", and every other unit waits for it"
-        else:
-            told += f"; samples come every {cycles:,} cycles, since units wait for each other"
-            told += f" (depths were given for {', '.join(self.given)})" if self.given else ""
-        row = self._rows.get(slowest.layer)
+    def foldings(self) -> dict[str, str]:
+        """Of each layer in words."""
+        entries = self.accelerator.settings.entries
         return {
-            "unit": unit.name,
-            "layer": slowest.layer,
-            "why": f"{told}. {_sentence(row.why if row else '')}".strip(),
+            name: self._rows[name].folding if name in self._rows else setting_text(entries.get(name, {}))
+            for name in self._by_layer()
         }
+
+    def _bottleneck(self) -> dict[str, Any]:
+        slowest = [stage for stage in self.accelerator.stages if stage.unit.cycles == self.accelerator.cycles]
+        names = [stage.unit.name for stage in slowest]
+        told = f"{_these(names)} {self.accelerator.cycles:,} cycles a sample"
+        if self.accelerator.cycles == self.simulation.ii_cycles:
+            told += f", and every other unit waits for {'it' if len(names) == 1 else 'them'}"
+        else:
+            told += (
+                f"; samples come every {self.simulation.ii_cycles:,} cycles, since units wait for each other"
+            )
+            told += self._given_hint()
+        row = self._rows.get(slowest[0].layer)
+        why = row.why.removeprefix(f"{SETS_THE_RATE}; ") if row else ""
+        return {
+            "unit": names[0],
+            "layer": slowest[0].layer,
+            "why": f"{told}. {_sentence(why)}".strip(),
+        }
+
+    def _given_hint(self) -> str:
+        """Which of the depths that somebody chose may be why."""
+        high = self.simulation.high_water
+        full = [f.name for f in self.accelerator.fifos if f.name in self.given and high[f.name] == f.depth]
+        return f" (at times full at the depth that was given: {some_of(full)})" if full else ""
 
     def _fifos(self) -> list[dict[str, Any]]:
         ends: dict[str, dict[str, str]] = {}
@@ -155,6 +173,7 @@ class Report:
                 "bits": fifo.bits,
                 "depth": fifo.depth,
                 "high_water": self.simulation.high_water[fifo.name],
+                "given": fifo.name in self.given,
                 "binding": fifo.depth > LEAST and fifo.name not in self.given,
                 "resources": fifo_cost(fifo.depth, fifo.bits).counts,
             }
@@ -195,6 +214,22 @@ def _is_better(a: Solution, b: Solution) -> bool:
     """No slower, no larger in anything, and not the same."""
     mine, its = ((-s.cycles, *(-amounts(s.resources))) for s in (a, b))
     return mine != its and all(x >= y for x, y in zip(mine, its, strict=True))
+
+
+def setting_text(entry: Mapping[str, object]) -> str:
+    """An entry of a folding file: `PE 4, SIMD 2, weights in bram`."""
+    forms = {"pe": "PE {}", "simd": "SIMD {}", "lanes": "{} lanes"}
+    return ", ".join(forms.get(key, f"{key} in {{}}").format(value) for key, value in entry.items())
+
+
+def _these(names: Sequence[str]) -> str:
+    match names:
+        case [only]:
+            return f"{only} takes"
+        case [first, second]:
+            return f"{first} and {second} each take"
+        case _:
+            return f"{names[0]} and {len(names) - 1} other units each take"
 
 
 def _sentence(text: str) -> str:

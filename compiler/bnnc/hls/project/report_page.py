@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from bnnc.hls.model.memory import fifo_cost
+from bnnc.hls.model.resources import count_text, total
+from bnnc.hls.model.sizing import LEAST
 from bnnc.hls.project.picture import HEIGHT, WIDTH, picture
 from bnnc.hls.project.report import Report
+from bnnc.rates import rate_text
 from bnnc.resources import templates
 
 TITLES = {
-    "lut": "lookup tables",
-    "ff": "flip-flops",
-    "bram36": "block RAMs of 36 kbit",
-    "uram": "UltraRAMs",
-    "dsp": "DSP slices",
+    "lut": ("LUT", "lookup tables"),
+    "ff": ("FF", "flip-flops"),
+    "bram36": ("BRAM36", "block RAMs of 36 kbit"),
+    "uram": ("URAM", "UltraRAMs"),
+    "dsp": ("DSP", "slices for products"),
 }
 INSET = 8  # of the bar inside a box
 
@@ -24,6 +30,14 @@ def page(report: Report) -> str:
     return environment.get_template("report.html.j2").render(
         values,
         titles=TITLES,
+        kinds=_kinds(values),
+        slowest=report.accelerator.cycles,
+        n=count_text,
+        rate=rate_text,
+        exceeded=report.exceeded,
+        foldings=report.foldings(),
+        fifo_sum=total(fifo_cost(fifo.depth, fifo.bits) for fifo in report.accelerator.fifos).counts,
+        least=LEAST,
         shares=_shares(values["resources"], values["available"] or {}),
         picture=picture(report.accelerator.stages),
         units={unit["name"]: unit for layer in values["layers"] for unit in layer["units"]},
@@ -36,3 +50,13 @@ def page(report: Report) -> str:
 def _shares(taken: dict[str, float], available: dict[str, float]) -> list[tuple[str, float, float, float]]:
     """Kind, what is taken, what there is, and the share."""
     return [(kind, taken[kind], n, taken[kind] / n) for kind, n in available.items() if n]
+
+
+def _kinds(values: dict[str, Any]) -> list[str]:
+    """Without those of which neither the part nor the project nor an alternative has any."""
+    rows = [
+        values["resources"],
+        values["available"] or {},
+        *(row["resources"] for row in values["alternatives"]),
+    ]
+    return [kind for kind in TITLES if any(row.get(kind) for row in rows)]

@@ -13,6 +13,8 @@ from bnnc.hls.solve.options import Node, Option
 from bnnc.hls.solve.solver import Goal, Solution
 from bnnc.hls.solve.space import KINDS, amounts
 
+SETS_THE_RATE = "sets the rate"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -48,7 +50,7 @@ class Explained:
     def why(self, node: Node, option: Option) -> str:
         """A smaller choice would be too slow; a larger one has its price."""
         slower = [other for other in node.options if other.cycles > self.solution.target]
-        parts = ["sets the rate"] if option.cycles == self.solution.cycles else []
+        parts = [SETS_THE_RATE] if option.cycles == self.solution.cycles else []
         if len(node.options) == 1:
             parts.append("the only choice")
         elif slower:
@@ -61,6 +63,8 @@ class Explained:
             next_one = self._cheapest(faster, max(other.cycles for other in faster))
             price = _difference(next_one.resources, option.resources)
             parts.append(f"{_instead(next_one, option)} would take {next_one.cycles:,}, for {price}")
+        elif option.cycles == self.solution.cycles and len(node.options) > 1:
+            parts.append("no choice is faster")
         return "; ".join(parts)
 
     def _cheapest(self, options: Sequence[Option], cycles: int) -> Option:
