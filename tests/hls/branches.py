@@ -65,12 +65,12 @@ def residual_network() -> Graph:
     x: Op = conv(rng, map_input(rng, (3, 8, 8)), "stem", 8, (3, 3), I8, pads=AROUND)
     x = rescale(rng, x, "stem values", I16, 60000)
     for i, (channels, stride) in enumerate([(8, 1), (12, 2), (12, 1), (15, 2)]):
-        x = _residual_block(rng, x, f"block{i}", channels, stride)
+        x = residual_block(rng, x, f"block{i}", channels, stride)
     x = rescale(rng, SumPool2d("average", x, (2, 2)), "mean", elem("u8"), 2**16)
     return packed("residual", conv(rng, x, "last", 5, (1, 1), I8))
 
 
-def _residual_block(rng: np.random.Generator, x: Op, name: str, channels: int, stride: int) -> Op:
+def residual_block(rng: np.random.Generator, x: Op, name: str, channels: int, stride: int) -> Op:
     y: Op = sign(rng, x, f"{name} sign", 8000)
     y = conv(rng, y, f"{name} conv", channels, (3, 3), B1_PM, strides=(stride, stride), pads=AROUND)
     y = rescale(rng, y, f"{name} values", I16, 40)
