@@ -214,6 +214,9 @@ def test_layers_on_the_page_add_up() -> None:
 def test_foldings_are_told_in_words() -> None:
     found = made(convolutional_network(), HlsOptions(folding=Folding({"conv1": {"weights": "bram"}})))
     assert re.fullmatch(r"PE \d+, SIMD \d+, weights in bram", found.foldings()["conv1"])
+    also = HlsOptions(folding=Folding({"conv1": {"thresholds": "bram"}}))
+    for options in (also, replace(also, max_fps=True)):
+        assert made(convolutional_network(), options).foldings()["conv1"].endswith(", thresholds in bram")
     unknown = replace(found, explained=None)
     assert re.fullmatch(r"PE \d+, SIMD \d+, weights in bram", unknown.foldings()["conv1"])
     assert unknown.foldings()["pool1"].endswith("lanes")

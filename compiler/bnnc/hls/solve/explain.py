@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from bnnc.hls.model.resources import NOTHING, Resources, told
 from bnnc.hls.solve.options import Node, Option
 from bnnc.hls.solve.solver import Goal, Solution
 from bnnc.hls.solve.space import KINDS, amounts
+from bnnc.hls.storage import Storage
 
 SETS_THE_RATE = "sets the rate"
 
@@ -29,16 +30,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Explained:
-    """A solution, told for a part and a clock."""
+    """A solution, told for a part and a clock; `thresholds`: where a user wants them to lie, by layer."""
 
     solution: Solution
     goal: Goal
+    thresholds: Mapping[str, Storage] = field(default_factory=dict)
 
     def rows(self) -> list[Row]:
         """Of every layer, and of all width converters."""
         chosen = zip(self.solution.space.nodes, self.solution.options, strict=True)
         found = [
-            Row(node.node, description(o), o.cycles, o.resources, self.why(node, o)) for node, o in chosen
+            Row(node.node, self._folding(node, o), o.cycles, o.resources, self.why(node, o))
+            for node, o in chosen
         ]
         bridges = [b for b in self.solution.space.bridges(self.solution.options) if b.cycles]
         if bridges:
@@ -46,6 +49,10 @@ class Explained:
             what = f"width converters of {len(bridges)} streams"
             found.append(Row("", what, max(bridge.cycles for bridge in bridges), resources, ""))
         return found
+
+    def _folding(self, node: Node, option: Option) -> str:
+        storage = self.thresholds.get(node.name)
+        return description(option) + (f", thresholds in {storage}" if storage else "")
 
     def why(self, node: Node, option: Option) -> str:
         """A smaller choice would be too slow; a larger one has its price."""

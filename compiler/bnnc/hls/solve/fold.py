@@ -80,13 +80,15 @@ def _check_memories(layers: Sequence[Open], settings: Settings, part: Part | Non
 
 def explained(folded: Folded, options: HlsOptions) -> Explained:
     """Also of a folding that nobody solved: as the choice that it is among all others."""
+    settings = folded.accelerator.settings
     if folded.solution is not None:
-        return Explained(folded.solution, goal_of(options))
-    entries, nodes = folded.accelerator.settings.entries, nodes_of(folded.plan, options.compresses)
+        return Explained(folded.solution, goal_of(options), settings.thresholds)
+    entries, nodes = settings.entries, nodes_of(folded.plan, options.compresses)
     chosen = [next(o for o in node.options if _is(o, entries.get(node.name, {}))) for node in nodes]
     has_uram = part_of(options.part).resources.uram > 0
     space = Space([_allowed(node, {}, has_uram) for node in nodes], {})
-    return Explained(Solution(space, folded.accelerator.cycles, tuple(chosen)), goal_of(options))
+    solution = Solution(space, folded.accelerator.cycles, tuple(chosen))
+    return Explained(solution, goal_of(options), settings.thresholds)
 
 
 def goal_of(options: HlsOptions) -> Goal:
