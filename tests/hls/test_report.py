@@ -44,6 +44,9 @@ def test_figures_are_those_of_the_models(tmp_path: Path) -> None:
     )
     assert found["fps"] == pytest.approx(200e6 / acc.cycles, abs=0.01)
     assert found["latency_cycles"] >= acc.cycles
+    drained = max(unit.cycles + unit.trace.latency + 1 for unit in acc.units)
+    assert drained <= found["drained"]["ii_cycles"] < 1.02 * drained
+    assert found["drained"]["fps"] == 200e6 / found["drained"]["ii_cycles"]
     assert found["resources"]["lut"] == acc.resources.lut
     assert {**found["resources"]}.keys() == KINDS == found["available"].keys()
     units = [unit["name"] for layer in found["layers"] for unit in layer["units"]]

@@ -52,10 +52,12 @@ def build(
 def _report(project: str, folded: Folded, options: HlsOptions, setup: Setup) -> Report:
     """Simulated; explained if something is known of the part."""
     acc, known = folded.accelerator, known_part(options.part)
-    simulation = simulate(acc.stages, {fifo.name: fifo.depth for fifo in acc.fifos})
+    depths = {fifo.name: fifo.depth for fifo in acc.fifos}
+    simulation = simulate(acc.stages, depths)
+    drained = simulate(acc.stages, depths, drains=True).ii_cycles
     reasons = explained(folded, options) if known else None
     given = tuple(options.folding.fifos)
-    return Report(project, acc, simulation, setup.part, setup.clock_mhz, known, reasons, given)
+    return Report(project, acc, simulation, drained, setup.part, setup.clock_mhz, known, reasons, given)
 
 
 def _entry(graph: Graph, report: Report, setup: Setup) -> dict[str, Any]:

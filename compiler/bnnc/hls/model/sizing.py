@@ -141,8 +141,8 @@ def _check_given(given: Mapping[str, int], names: Sequence[str]) -> None:
 
 
 def _check_deadlock(stages: Sequence[Stage], given: Mapping[str, int], least: Mapping[str, int]) -> None:
-    for latency in LATENCIES:
-        if circle := simulate(stages, {**least, **given}, latency=latency).deadlock:
+    for latency, drains in (*((latency, False) for latency in LATENCIES), (None, True)):
+        if circle := simulate(stages, {**least, **given}, latency=latency, drains=drains).deadlock:
             raise deadlock_error(circle, given, least)
 
 

@@ -33,13 +33,14 @@ TIMES = (0.25, 0.5, 2.0, 4.0)
 class Report:
     """An accelerator for a part, or for one that nothing is known of, as it is simulated.
 
-    `explained`: why each layer is folded as it is, where the part is known. `given`: FIFOs whose depths
-    somebody chose.
+    `drained_cycles`: of a sample where pipelines are empty between samples. `explained`: why each layer is
+    folded as it is, where the part is known. `given`: FIFOs whose depths somebody chose.
     """
 
     name: str
     accelerator: Accelerator
     simulation: Simulation
+    drained_cycles: int
     part_number: str
     clock_mhz: float
     part: Part | None
@@ -63,6 +64,7 @@ class Report:
             "ii_cycles": simulation.ii_cycles,
             "latency_cycles": simulation.latency_cycles,
             "latency_us": round(simulation.latency_cycles / self.clock_mhz, 3),
+            "drained": {"fps": rate(self.clock_mhz, self.drained_cycles), "ii_cycles": self.drained_cycles},
             "resources": self.accelerator.resources.counts,
             "available": self.part.resources.counts if self.part else None,
             "around": SHELL.counts,
