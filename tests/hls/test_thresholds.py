@@ -82,6 +82,21 @@ def test_banks_of_block_ram_have_the_thresholds_of_all_elements() -> None:
     assert lut.resources.lut - bram.resources.lut == 9 * 6  # 10 words of 12 bits
 
 
+@pytest.mark.usefixtures("cpp")
+def test_many_lie_in_block_ram_by_default(tmp_path: Path) -> None:
+    """120 words of 12 bits are more than 1,024 bits."""
+    rng = np.random.default_rng(4)
+    x = Reshape("flat", encoder(rng, Input("x", (10,)), "i8"), (1, 1, 10))
+    graph = packed("deep", layer(rng, x, "few", 120, (1, 1), TER, elem("u2")))
+    chosen = {"few": {"pe": 1, "simd": 5}}
+    assert_as_sim(graph, tmp_path, chosen)
+    options = HlsOptions("zcu104", folding=Folding(chosen))
+    folded = fold(graph, Names(), options)
+    assert explained(folded, options).solution.resources == shallow(folded.accelerator)
+    head = unit_of(folded.accelerator, "few_mvtu").head
+    assert "BNNC_BRAM_ROM(few_mvtu_out_cut_0)" in head and len(head) <= 1 + 2
+
+
 @pytest.mark.parametrize("place", ["lut", "bram", None])
 def test_predictions_are_what_is_built(place: str | None) -> None:
     options = HlsOptions("zcu104", folding=folding(place) if place else Folding(FOLDS))

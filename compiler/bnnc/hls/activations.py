@@ -23,7 +23,7 @@ MAX_COMPARED = 15  # more steps than this are searched by bisection instead of c
 class Activation:
     """A function of an integer per channel with results lo..hi in `lane`; op None hands the integer on.
 
-    storage: where its thresholds lie; None where the tool puts arrays of their size.
+    storage: where its thresholds lie; None for tables where they are few, and block RAM.
     """
 
     op: Threshold | Table | Rescale | None

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from bnnc.hls.cpp import function
-from bnnc.hls.model.memory import BEAT_BITS, BRAM18_SHAPES, MAX_LUT_DEPTH
+from bnnc.hls.model.memory import BEAT_BITS, BRAM18_SHAPES, MAX_LUT_DEPTH, default_rom
 from bnnc.hls.roms import Reader, Rom, array_text, reader_function, rom, switch
 from bnnc.ir.op import Array
 
@@ -65,8 +65,12 @@ class Weights:
 
 
 def stored_constants(unit: str, reader: Reader, words: Array, bits: int, storage: Storage | None) -> Weights:
-    """words: int64 (cases, depth), of `bits` bits; all that `reader` answers at an index are read at once."""
-    if storage is Storage.BRAM and words.shape[1] > 1:
+    """words: int64 (cases, depth), of `bits` bits; all that `reader` answers at an index are read at once.
+
+    storage None: the tool's own tables for few of them, banks for more.
+    """
+    depth = words.shape[1]
+    if depth > 1 and (storage or default_rom(depth, bits)) == Storage.BRAM:
         return _block_ram(unit, reader, words.astype(np.uint64) & np.uint64(2**bits - 1), bits)
     constants = rom(unit, reader, list(words))
     return Weights(constants.function, constants.arrays, bound(constants, storage))

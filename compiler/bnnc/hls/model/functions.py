@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from bnnc.hls.activations import MAX_COMPARED, Activation, reachable_steps
 from bnnc.hls.lanes import signed_bits
 from bnnc.hls.model import logic
-from bnnc.hls.model.memory import BRAM, is_small, rom_cost
+from bnnc.hls.model.memory import BRAM, default_rom, is_small, rom_cost
 from bnnc.hls.model.resources import Circuit, Resources, total
 from bnnc.hls.rescale import lines_of
 from bnnc.ir.integer_ops import Table, Threshold
@@ -21,7 +21,8 @@ class Function:
 
     kind: keep; compare, with `steps` cuts that are compared at once; search, with so many found by
     bisection; table, with so many entries; clip; line or lines, products with constants of
-    `constant_bits`. Cuts lie in `storage`, as `rom_cost` has it.
+    `constant_bits`. Cuts lie in `storage`, as `rom_cost` has it; in block RAM those
+    that are compared at once share `banks`.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Function:
     steps: int = 0
     constant_bits: int = 0
     storage: str | None = None
+    banks: bool = False
 
 
 def thresholds(steps: int, x_bits: int, y_bits: int, storage: str | None = None) -> Function:
@@ -48,7 +50,8 @@ def function_of(act: Activation, lo: int, hi: int) -> Function:
         case Table() as table:
             return Function("table", x_bits, y_bits, table.table.shape[1])
         case Threshold() as op:
-            return thresholds(reachable_steps(op, lo, hi).cuts.shape[1], x_bits, y_bits, act.storage)
+            found = thresholds(reachable_steps(op, lo, hi).cuts.shape[1], x_bits, y_bits, act.storage)
+            return replace(found, banks=True)
         case Rescale() as op if op.only_clips:
             return Function("clip", x_bits, y_bits)
         case Rescale() as op:
@@ -81,7 +84,7 @@ def _compare(f: Function, lanes: int, folds: int) -> Circuit:
     """Cuts that do not change are part of the comparison: a table for five bits instead of two."""
     one = logic.comparator(f.x_bits) if folds > 1 else (f.x_bits + 4) / 5
     lut = lanes * (f.steps * one + (logic.ones(f.steps, in_pairs=True) if f.steps > 1 else 0))
-    if f.storage == BRAM:  # banks, as weights have
+    if f.banks and (f.storage or default_rom(folds, f.x_bits)) == BRAM:
         return Circuit(lut, 0, rom_cost(folds, lanes * f.steps * f.x_bits, BRAM))
     return Circuit(lut, 0, rom_cost(folds, f.x_bits, f.storage, copies=lanes * f.steps))
 

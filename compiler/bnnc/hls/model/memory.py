@@ -64,6 +64,11 @@ def is_small(depth: int, bits: int) -> bool:
     return depth * bits <= SMALL_BITS
 
 
+def default_rom(depth: int, bits: int) -> str:
+    """Where constants lie when nobody says where."""
+    return LUT if is_small(depth, bits) else BRAM
+
+
 def rom_cost(depth: int, bits: int, storage: str | None = None, copies: int = 1) -> Resources:
     """Constants: `copies` arrays in lookup tables (lut) or block RAM (bram), None for the tool's own choice.
 
@@ -71,7 +76,7 @@ def rom_cost(depth: int, bits: int, storage: str | None = None, copies: int = 1)
     """
     if depth <= 1:
         return NOTHING
-    if storage == LUT or (storage is None and is_small(depth, bits)):
+    if (storage or default_rom(depth, bits)) == LUT:
         return Resources(lut=lut_rom(depth, bits), ff=bits) * copies
     return Resources(bram18=bram18s(depth, bits)) * copies
 
