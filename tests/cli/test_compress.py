@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 from tests.cli.conftest import Bnnc
 from tests.cli.networks import DOMAIN
 
@@ -48,6 +50,24 @@ def test_an_hls_project_says_the_same(bnnc: Bnnc, model: Path, tmp_path: Path) -
     stored = json.loads(bnnc("inspect", tmp_path / "out", "--json").stdout)["stored"]
     assert [layer["name"] for layer in stored] == ["fc0", "fc1"]
     assert f"for {sum(layer['n_bytes'] for layer in stored):,} " in said
+
+
+def test_foldings_count_what_decoders_take(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
+    network = onnx.load(model)
+    (weights,) = (tensor for tensor in network.graph.initializer if tensor.name == "w0")
+    weights.CopyFrom(numpy_helper.from_array(np.ones(tuple(weights.dims), np.float32), "w0"))
+    frequent, folding, out = tmp_path / "frequent.onnx", tmp_path / "folding.json", tmp_path / "out"
+    onnx.save(network, frequent)
+    folding.write_text('{"layers": {"fc0": {"pe": 1, "simd": 4, "weights": "bram"}}}')
+    options = (frequent, "--input-domain", DOMAIN, "--folding", folding)
+    plain, coded = (
+        json.loads(bnnc("fold", *options, "--compress", form, "--json").stdout)["resources"]["lut"]
+        for form in ("none", "huffman")
+    )
+    target = ("--target", "hls", "--compress", "huffman", "--no-verify")
+    bnnc("compile", *options, *target, "-o", out)
+    report = json.loads((out / "report.json").read_text())
+    assert report["resources"]["lut"] == coded > plain
 
 
 def test_an_unknown_compression_is_an_error(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:

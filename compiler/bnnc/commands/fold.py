@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,12 @@ FRONT_COLUMNS = ("samples/s", "cycles", "LUT", "BRAM36", "LUT share", "BRAM shar
     metavar="FILE",
     help="Draw what other rates would take, as .png or .svg.",
 )
+@click.option(
+    "--compress",
+    type=click.Choice(("none", "huffman")),
+    default="none",
+    help="How weights in block RAM are stored, as `bnnc compile` has it: decoders take their part.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON instead of tables.")
 @click.option(
     "-o",
@@ -54,6 +61,7 @@ def command(
     calibrate: Path | None,
     pareto: bool,
     plot: Path | None,
+    compress: str,
     as_json: bool,
     output: Path | None,
     **hls: Any,
@@ -73,7 +81,7 @@ def command(
         check_chart(plot)
     for file in filter(None, (plot, output)):
         check_not_input(file, path)
-    options = _options(hls)
+    options = replace(_options(hls), compress=compress)
     opened = open_network(path, domain, calibrate)
     with ExitStack() as outputs:
         picture = outputs.enter_context(new_file(plot)) if plot else None
@@ -98,6 +106,13 @@ class Found:
     folded: Folded
     explained: Explained
     front: Sequence[Point]
+
+    @cached_property
+    def cycles(self) -> int:
+        """Of a sample."""
+        from bnnc.hls.solve.fold import cycles_of
+
+        return cycles_of(self.folded, self.options)
 
     @property
     def folding_file(self) -> str:
@@ -141,8 +156,8 @@ def _print(found: Found, name: str) -> None:
     columns = (*FIRST_COLUMNS, *(COLUMNS[kind] for kind in kinds), "why")
     print_table(columns, [_row(row, kinds) for row in rows], name)
     goal, acc = found.explained.goal, found.folded.accelerator
-    rate = f"{rate_text(goal.rate(acc.cycles))} samples a second at {goal.clock_mhz:g} MHz"
-    click.echo(f"{acc.cycles:,} cycles a sample: {rate}")
+    rate = f"{rate_text(goal.rate(found.cycles))} samples a second at {goal.clock_mhz:g} MHz"
+    click.echo(f"{found.cycles:,} cycles a sample: {rate}")
     click.echo(f"{goal.part.name}: {_taken(found)}")
     if over := replace(goal, budget={}).exceeded(acc.resources):
         click.echo(f"note: more than the part has: {over}")
@@ -157,7 +172,7 @@ def _rows(found: Found) -> list[Row]:
     from bnnc.hls.solve.explain import Row
 
     acc = found.folded.accelerator
-    whole = Row("", "all, with FIFOs and DMA", acc.cycles, acc.resources, "")
+    whole = Row("", "all, with FIFOs and DMA", found.cycles, acc.resources, "")
     return [*found.explained.rows(), whole]
 
 
@@ -209,8 +224,8 @@ def _description(found: Found, name: str) -> dict[str, Any]:
         "part": goal.part.number,
         "clock_mhz": goal.clock_mhz,
         "budget": dict(found.options.budget),
-        "ii_cycles": acc.cycles,
-        "fps": goal.rate(acc.cycles),
+        "ii_cycles": found.cycles,
+        "fps": goal.rate(found.cycles),
         "resources": acc.resources.counts,
         "layers": [
             {**asdict(row), "resources": row.resources.counts} for row in found.explained.rows() if row.name
