@@ -48,11 +48,16 @@ def test_in_a_pipe_it_can_be_read(bnnc: Bnnc, model: Path) -> None:
     assert "BRAM36" in head and "URAM" not in head
 
 
-def test_rates_are_the_same_everywhere(bnnc: Bnnc, model: Path, tmp_path: Path) -> None:
-    """Also where rounding would make one more of them than there are."""
-    clock = ("--clock", "100.00003")
+@pytest.mark.parametrize("fifos", [{}, {"from_sign_in_map": 1}])
+def test_rates_are_the_same_everywhere(
+    fifos: dict[str, int], bnnc: Bnnc, model: Path, tmp_path: Path
+) -> None:
+    """Also where rounding would make one more of them than there are, and where FIFOs are too shallow."""
+    clock = ("--clock", "100.00006")
     folding, out = tmp_path / "folding.json", tmp_path / "out"
-    folding.write_text('{"layers": {"input": {"lanes": 1}}}')
+    folding.write_text(
+        json.dumps({"layers": {"input": {"lanes": 1}, "sign_in": {"lanes": 1}}, "fifos": fifos})
+    )
     told = json.loads(bnnc("fold", model, *HLS, *clock, "--folding", folding, "--json").stdout)
     rate = f"{int(told['fps']):,} samples a second"
     assert rate in bnnc("fold", model, *HLS, *clock, "--folding", folding).stdout
@@ -60,7 +65,9 @@ def test_rates_are_the_same_everywhere(bnnc: Bnnc, model: Path, tmp_path: Path) 
     target = ("--target", "hls", "--no-verify")
     assert rate in bnnc("compile", model, *HLS, *clock, *target, "--folding", folding, "-o", out).stdout
     assert rate in bnnc("inspect", out).stdout and rate in (out / "README.md").read_text()
-    assert json.loads((out / "report.json").read_text())["fps"] == told["fps"]
+    found = json.loads((out / "report.json").read_text())
+    assert found["fps"] == told["fps"]
+    assert (found["ii_cycles"] > max(layer["cycles"] for layer in found["layers"])) == bool(fifos)
 
 
 def test_as_json(bnnc: Bnnc, model: Path) -> None:

@@ -41,9 +41,9 @@ def build(
     setup = setup_of(options.part, options.clock_mhz, options.control)
     folded = fold(graph, names, options)
     accelerator, stored = folded.accelerator, folded.stored
-    files = project_files(graph, accelerator, project, setup, golden)
-    files["folding.json"] = folding_text(accelerator.settings.entries, options.folding.fifos)
     report = _report(project, folded, options, setup)
+    files = project_files(graph, accelerator, project, setup, golden, report.simulation.ii_cycles)
+    files["folding.json"] = folding_text(accelerator.settings.entries, options.folding.fifos)
     write_files(files | {"report.json": report.text, "report.html": page(report)}, out)
     layers = {"layers": [matrix.entry for matrix in stored]} if stored else {}
     return _entry(graph, report, setup) | layers

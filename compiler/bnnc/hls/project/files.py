@@ -21,10 +21,12 @@ ALWAYS = ("tools", "values")
 
 
 def project_files(
-    graph: Graph, acc: Accelerator, name: str, setup: Setup, golden: tuple[Array, Array]
+    graph: Graph, acc: Accelerator, name: str, setup: Setup, golden: tuple[Array, Array], cycles: int
 ) -> dict[str, str | bytes]:
-    """Path in the project -> content. `golden` are codes and raw integers for the test bench."""
-    values = project_values(graph, acc, name, setup)
+    """Path in the project -> content. `golden` are codes and raw integers for the test bench, `cycles` those
+    of a sample.
+    """
+    values = project_values(graph, acc, name, setup, cycles)
     files: dict[str, str | bytes] = {**_sources(acc, values), **_test_bench(values, golden)}
     files |= script_files(values, setup.board) | driver_files(graph, values)
     files |= {f"weights/{memory.name}.npy": npy_bytes(memory.words) for memory in values["memories"]}

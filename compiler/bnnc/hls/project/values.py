@@ -49,8 +49,8 @@ def setup_of(part: str, clock_mhz: float, control: str) -> Setup:
     return Setup(part, None, clock_mhz, control)
 
 
-def project_values(graph: Graph, acc: Accelerator, name: str, setup: Setup) -> dict[str, Any]:
-    """By the names that the templates have for them."""
+def project_values(graph: Graph, acc: Accelerator, name: str, setup: Setup, cycles: int) -> dict[str, Any]:
+    """By the names that the templates have for them. cycles: of a sample."""
     encoder, result = core_input(graph), core_result(graph)
     _check_registers(acc, setup)
     return {
@@ -68,7 +68,9 @@ def project_values(graph: Graph, acc: Accelerator, name: str, setup: Setup) -> d
         "out_shape": _shape(result.type.shape),
         "code_bits": acc.input.lane.bits,
         "code_type": f"{encoder.elem.dtype.name}_t",
-        **_architecture(acc, setup),
+        "cycles": cycles,
+        "rate": rate_text(rate(setup.clock_mhz, cycles)),
+        **_architecture(acc),
         **_target(setup),
     }
 
@@ -79,9 +81,8 @@ def _check_registers(acc: Accelerator, setup: Setup) -> None:
         raise BnncError.at("--control none", what, "leave it out, or keep the weights inside")
 
 
-def _architecture(acc: Accelerator, setup: Setup) -> dict[str, Any]:
+def _architecture(acc: Accelerator) -> dict[str, Any]:
     ports = {"in": acc.input, "out": acc.units[-1].wire}
-    slowest = max(unit.cycles for unit in acc.units)
     return {
         "units": acc.units,
         "word_type": word_type,
@@ -94,8 +95,6 @@ def _architecture(acc: Accelerator, setup: Setup) -> dict[str, Any]:
         **{f"{port}_lanes": wire.lanes for port, wire in ports.items()},
         **{f"{port}_words": wire.words for port, wire in ports.items()},
         **_packets(acc.units[-1].wire),
-        "slowest": slowest,
-        "rate": rate_text(rate(setup.clock_mhz, slowest)),
     }
 
 

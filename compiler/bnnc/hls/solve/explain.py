@@ -46,7 +46,7 @@ class Explained:
         bridges = [b for b in self.solution.space.bridges(self.solution.options) if b.cycles]
         if bridges:
             resources = sum((bridge.resources for bridge in bridges), NOTHING)
-            what = f"width converters of {len(bridges)} streams"
+            what = f"width converters of {len(bridges)} stream{'s' if len(bridges) > 1 else ''}"
             found.append(Row("", what, max(bridge.cycles for bridge in bridges), resources, ""))
         return found
 
@@ -57,20 +57,21 @@ class Explained:
     def why(self, node: Node, option: Option) -> str:
         """A smaller choice would be too slow; a larger one has its price."""
         slower = [other for other in node.options if other.cycles > self.solution.target]
-        parts = [SETS_THE_RATE] if option.cycles == self.solution.cycles else []
+        is_slowest = option.cycles == self.solution.cycles
+        parts = [SETS_THE_RATE] if is_slowest else []
         if len(node.options) == 1:
             parts.append("the only choice")
         elif slower:
             next_one = self._cheapest(slower, min(other.cycles for other in slower))
             parts.append(f"{_instead(next_one, option)} would take {next_one.cycles:,} cycles")
-        else:
+        elif not is_slowest:
             parts.append("fast enough at any choice")
         faster = [other for other in node.options if other.cycles < option.cycles]
-        if faster and option.cycles == self.solution.cycles:
+        if faster and is_slowest:
             next_one = self._cheapest(faster, max(other.cycles for other in faster))
             price = _difference(next_one.resources, option.resources)
             parts.append(f"{_instead(next_one, option)} would take {next_one.cycles:,}, for {price}")
-        elif option.cycles == self.solution.cycles and len(node.options) > 1:
+        elif is_slowest and len(node.options) > 1:
             parts.append("no choice is faster")
         return "; ".join(parts)
 

@@ -17,6 +17,7 @@ from bnnc.hls.layers import Plan
 from bnnc.hls.lower import Accelerator, assemble
 from bnnc.hls.model.parts import PARTS, Part, known_part, part_of
 from bnnc.hls.model.resources import NOTHING, Resources
+from bnnc.hls.model.simulate import simulate
 from bnnc.hls.names import Names
 from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, Choice, HlsOptions
 from bnnc.hls.plan import plan_layers
@@ -89,6 +90,14 @@ def explained(folded: Folded, options: HlsOptions) -> Explained:
     space = Space([_allowed(node, {}, has_uram) for node in nodes], {})
     solution = Solution(space, folded.accelerator.cycles, tuple(chosen))
     return Explained(solution, goal_of(options), settings.thresholds)
+
+
+def cycles_of(folded: Folded, options: HlsOptions) -> int:
+    """Of a sample. Depths of FIFOs that somebody chose may make it longer than the slowest unit does."""
+    acc = folded.accelerator
+    if not options.folding.fifos:
+        return acc.cycles
+    return simulate(acc.stages, {fifo.name: fifo.depth for fifo in acc.fifos}).ii_cycles
 
 
 def goal_of(options: HlsOptions) -> Goal:
