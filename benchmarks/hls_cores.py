@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bnnc.hls.codes import Code, code_of
 from bnnc.hls.model import logic
 from bnnc.hls.model.functions import function_circuit, thresholds
 from bnnc.hls.model.memory import lut_rom
@@ -31,7 +32,7 @@ class Core:
 
 
 def all_cores() -> list[Core]:
-    return [*_counters(), *_elements(), *_products(), *_masked(), *_roms(), *_constants()]
+    return [*_counters(), *_elements(), *_products(), *_masked(), *_roms(), *_decoders(), *_constants()]
 
 
 def _counters() -> Iterator[Core]:
@@ -140,6 +141,47 @@ def _roms() -> Iterator[Core]:
         ports = f"input {_bus((depth - 1).bit_length())} a, output reg {_bus(8)} y"
         text = _module(f"rom_{depth}", ports, f"always @* case (a) {cases} endcase")
         yield Core(f"rom_{depth}", f"ROM of {depth} words of 8 bits", text, lut_rom(depth, 8))
+
+
+def _decoders() -> Iterator[Core]:
+    """As templates/hls/coded_sparse.h.j2 decodes, without the memories of codes and symbols."""
+    for symbols, place_bits in ((48, 9), (400, 12)):
+        code = code_of((1e6 * 0.97 ** np.arange(symbols)).astype(np.int64) + 1)
+        name, what = f"decoder_{symbols}", f"decoder of {symbols} symbols in codes of at most 15 bits"
+        text = _decoder(name, code, (symbols - 1).bit_length(), place_bits)
+        yield Core(name, what, text, logic.decoder((symbols - 1).bit_length(), place_bits))
+
+
+def _decoder(name: str, code: Code, number_bits: int, place_bits: int) -> str:
+    ports = f"input clk, start, input {_bus(16)} behind, output reg {_bus(place_bits)} at"
+    longer = [f"ahead >= {end}" if end < 1 << 15 else "1'b0" for end in code.ends[1:15].tolist()]
+    shifts = " ".join(f"{n}: shift = {s % 2**15};" for n, s in enumerate(code.shifts[1:].tolist()))
+    halves = [
+        f"wire {_bus(half)} t{half} = t{2 * half}[{half}] ? t{2 * half}[{2 * half - 1}:{half}] : t{2 * half}"
+        f"[{half - 1}:0];"
+        for half in (8, 4, 2)
+    ]
+    return _module(
+        name,
+        f"{ports}, output reg {_bus(number_bits)} number",
+        "reg [31:0] w0, w1; reg [3:0] u0, u1;",
+        f"reg {_bus(place_bits)} n0, n1;",
+        "wire [31:0] moved = w0 << u0;",
+        "wire [14:0] ahead = moved[31:17];",
+        f"wire [15:0] t16 = {{1'b0, {', '.join(reversed(longer))}, 1'b0}};",
+        *halves,
+        "wire [3:0] more = {t16[8], t8[4], t4[2], t2[1]};",
+        "wire [4:0] last = u0 + more + 1;",
+        "reg [14:0] first; reg [3:0] length; reg [14:0] shift;",
+        f"always @* case (length) {shifts} default: shift = 0; endcase",
+        "always @(posedge clk) begin",
+        "  w0 <= w1; w1 <= last[4] ? {w0[15:0], behind} : w0;",
+        "  u0 <= start ? 0 : u1; u1 <= last[3:0];",
+        "  n0 <= start ? 0 : n1; n1 <= n0 + last[4];",
+        "  at <= n0; first <= ahead; length <= more;",
+        "  number <= (first >> (14 - length)) - shift;",
+        "end",
+    )
 
 
 def _paired_element(lanes: int, bits: int) -> Core:

@@ -34,8 +34,8 @@ def test_accumulators_and_thresholds_are_within_an_eighth(name: str) -> None:
     assert off(CORES[name]) < 0.125
 
 
-@pytest.mark.parametrize("name", names("dot", "rom"))
-def test_products_and_constants_are_within_a_third(name: str) -> None:
+@pytest.mark.parametrize("name", names("dot", "rom", "decoder"))
+def test_products_constants_and_decoders_are_within_a_third(name: str) -> None:
     assert off(CORES[name]) < 0.33
 
 

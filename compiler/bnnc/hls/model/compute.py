@@ -109,13 +109,9 @@ def sparse_cost(
 def _decoders_circuit(pe: int, words: int, symbols: int, symbol_bits: int) -> Circuit:
     """Decoders of an entry a step: each has its own codes, read at places of its own, and a table.
 
-    Of two words of 16 bits the next 15 bits are chosen. Comparisons of these with constants tell the length
-    of the code, which moves the window and chooses the number of the symbol. A second stream takes turns.
+    Two streams take turns, each with two words, how many bits of them are used, and a place.
     """
-    word, longest, streams = 16, 15, 2
     place_bits, number_bits = words.bit_length(), symbols.bit_length()
-    ahead = logic.multiplexer(word, longest) + 2 * longest
-    lut = ahead + word + place_bits + logic.multiplexer(longest, number_bits) + 2 * number_bits
-    registers = streams * (2 * word + 4 + place_bits) + longest + 4 + number_bits + symbol_bits
-    memory = rom_cost(words, word, BRAM, pe) + rom_cost(symbols, symbol_bits, LUT, pe)
-    return Circuit(pe * lut, pe * registers, memory)
+    registers = 2 * (2 * 16 + 4 + place_bits) + 15 + 4 + number_bits + symbol_bits
+    memory = rom_cost(words, 16, BRAM, pe) + rom_cost(symbols, symbol_bits, LUT, pe)
+    return Circuit(pe * logic.decoder(number_bits, place_bits), pe * registers, memory)

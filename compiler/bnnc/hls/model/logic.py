@@ -91,6 +91,17 @@ def multiplexer(inputs: int, bits: int) -> float:
     return 0.0 if inputs <= 1 else bits * -(-inputs // 4)
 
 
+def decoder(number_bits: int, place_bits: int) -> float:
+    """Tables that decode a Huffman code of at most 15 bits a step, as templates/hls/coded_sparse.h.j2 does.
+
+    The next 15 bits out of two words, the length of their first code by comparisons with constants, two words
+    that move on, the place of the next one, and the number of the symbol out of those 15 bits.
+    """
+    longest, word = 15, 16
+    length = multiplexer(word, longest) + longest
+    return length + word + place_bits + multiplexer(longest, number_bits)
+
+
 def counter(last: int) -> float:
     """Tables of a counter 0..last - 1 that starts again: an adder and a comparison."""
     return 0.0 if last <= 1 else 1.5 * (last - 1).bit_length() + 1
