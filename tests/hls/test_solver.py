@@ -216,6 +216,12 @@ def test_a_rate_that_no_folding_has() -> None:
     )
 
 
+def test_a_rate_that_a_choice_is_in_the_way_of() -> None:
+    """Whoever reads that knows that another choice may do."""
+    text = refusal(convolutional_network, fps=50_000, folding=Folding({"conv1": {"pe": 1, "simd": 1}}))
+    assert re.match(r"layer 'conv1': .* at 100 MHz, and as --folding has it, it takes [\d,]+ for each", text)
+
+
 def test_the_rate_that_is_offered_instead_is_one_that_fits() -> None:
     """With few tables less than the slowest layer alone could have."""
     budget = {"lut": 0.2}

@@ -119,7 +119,7 @@ def _allowed(node: Node, chosen: Choice, has_uram: bool) -> Node:
     if "weights" not in wanted:
         refused = {Storage.DDR} if has_uram else {Storage.DDR, Storage.URAM}
         kept = [option for option in kept if option.storage not in refused]
-    return replace(node, options=tuple(kept))
+    return replace(node, options=tuple(kept), is_chosen=bool(wanted))
 
 
 def _is(option: Option, wanted: Mapping[str, Any]) -> bool:

@@ -45,12 +45,16 @@ class Option:
 
 @dataclass(frozen=True)
 class Node:
-    """The input port or a layer: what can be chosen, and the numbers of the nodes that it reads."""
+    """The input port or a layer: what can be chosen, and the numbers of the nodes that it reads.
+
+    is_chosen: whether a user has chosen something of it, and `options` are what is left.
+    """
 
     name: str
     node: str
     options: tuple[Option, ...]
     reads: tuple[int, ...]
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True)
