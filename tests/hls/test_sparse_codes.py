@@ -145,6 +145,8 @@ def test_cycles_are_those_of_plain_entries(tmp_path: Path) -> None:
 def test_decoders_cost_tables_and_save_block_ram() -> None:
     plain = lower(packed("large", sparse_op(pruned(256, 2048, 0.09))), Names(), {"fc": {"pe": 2, "simd": 1}})
     with_codes, (stored,) = coded.compressed(plain)
+    (unit,) = (unit for unit in with_codes.units if unit.name == "fc_sparse")
+    assert unit.comment.endswith("PE 2, SIMD 1, entries as Huffman codes")
     assert stored.form == "entries" and stored.stored_bytes < stored.n_bytes
     (before,), (after,) = (
         [u.resources for u in acc.units if u.name == "fc_sparse"] for acc in (plain, with_codes)

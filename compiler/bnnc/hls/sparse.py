@@ -142,7 +142,7 @@ def sparse_unit(
     wire = Wire(act.lane, fold.pe, s.outputs, act.lo, act.hi)
     return Unit(
         name=name,
-        comment=_description(s, act, fold),
+        comment=_description(s, act, fold) + (", entries as Huffman codes" if coded else ""),
         engines=(engine, *others, out.engine),
         call=f"bnnc::{engine}<{name}_matrix, {out.type}>",
         wire=wire,
