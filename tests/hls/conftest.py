@@ -16,3 +16,10 @@ def cpp() -> None:
         csim.compiler()
     except BnncError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def quick_compiler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small networks compile much longer than they run; what is marked slow runs long."""
+    if "slow" not in request.keywords:
+        monkeypatch.setattr(csim, "FLAGS", tuple("-O0" if flag == "-O1" else flag for flag in csim.FLAGS))

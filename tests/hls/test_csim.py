@@ -70,6 +70,6 @@ def test_minutes_are_announced(
         monkeypatch.setattr(csim, "vendor_headers", lambda: tmp_path)
         monkeypatch.setattr(subprocess, "run", lambda c, **_: subprocess.CompletedProcess(c, 0))
         with caplog.at_level(logging.INFO, "bnnc"):
-            csim.compile_project(tmp_path, [], tmp_path / "program")
+            csim.compile_project(tmp_path, [tmp_path / "tb.cpp"], tmp_path / "program")
         (message,) = (record.getMessage() for record in caplog.records)
         assert message.startswith("compiling the C++") and ("builds its C++ library" in message) == told

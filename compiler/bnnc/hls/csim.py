@@ -36,10 +36,14 @@ def csim(project: Path) -> str:
 
 
 def compile_project(project: Path, mains: list[Path], program: Path) -> Path:
-    """Compile the sources of a project with the files in `mains` into `program`."""
-    sources = [*sorted((project / "src").glob("*.cpp")), *mains]
+    """Compile the sources of a project with the files in `mains` into `program`.
+
+    As one unit: the vendor's headers take as long as a small project, and are read once.
+    """
+    *others, main = [*sorted((project / "src").glob("*.cpp")), *mains]
     includes = [f"-I{project / 'src'}", "-isystem", str(vendor_headers())]
-    command = [*compiler(), *FLAGS, *includes, *map(str, sources), "-o", str(program)]
+    includes += [word for source in others for word in ("-include", str(source))]
+    command = [*compiler(), *FLAGS, *includes, str(main), "-o", str(program)]
     _log.info("compiling the C++%s", FIRST if "ziglang" in command else "")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
