@@ -126,6 +126,12 @@ def test_what_is_refused(options: tuple[str, ...], said: str, bnnc: Bnnc, model:
     assert said in bnnc("fold", model, *HLS, *options, status=1).stderr
 
 
+def test_the_file_is_named_once(bnnc: Bnnc, model: Path) -> None:
+    """Of what cannot be lowered, and of what cannot be folded."""
+    for options in ((), (*HLS, "--fps", "1e9")):
+        assert bnnc("fold", model, *options, status=1).stderr.count("mlp.onnx") == 1
+
+
 @pytest.mark.parametrize(
     "option",
     [

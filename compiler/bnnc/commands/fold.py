@@ -86,16 +86,18 @@ def command(
     with ExitStack() as outputs:
         picture = outputs.enter_context(new_file(plot)) if plot else None
         folding = outputs.enter_context(new_file(output)) if output else None
-        with working(f"folding {path.name}"), errors_within(path):
-            found = _fold(opened.graph, options, pareto or plot is not None)
+        with working(f"folding {path.name}"):
+            graph = opened.graph
+            with errors_within(path):
+                found = _fold(graph, options, pareto or plot is not None)
         if folding is not None:
             folding.write_text(found.folding_file, encoding="utf-8")
         if plot is not None and picture is not None:
-            _draw(found, opened.graph.name, picture, plot.suffix.lower())
+            _draw(found, graph.name, picture, plot.suffix.lower())
     if as_json:
-        click.echo(json.dumps(_description(found, opened.graph.name), indent=2))
+        click.echo(json.dumps(_description(found, graph.name), indent=2))
     else:
-        _print(found, opened.graph.name)
+        _print(found, graph.name)
 
 
 @dataclass(frozen=True)
