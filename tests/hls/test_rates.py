@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.hls.branches import grouped_network, residual_network, sparse_network
-from tests.hls.projects import convolutional_network, every_engine, random_folding
+from tests.hls.projects import convolutional_network, every_engine, random_folding, write_project
 
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.simulate import simulate
@@ -36,3 +37,11 @@ def test_samples_follow_each_other_as_the_slowest_unit_allows(make: Callable[[],
 def test_a_solved_rate_is_kept(fps: float) -> None:
     acc = fold(residual_network(), Names(), HlsOptions(fps=fps)).accelerator
     assert simulated_cycles(acc) <= 100e6 / fps
+
+
+def test_words_leave_though_no_sample_follows(tmp_path: Path) -> None:
+    """Vitis HLS lets loops begin again by itself: what stands still without input keeps the last words."""
+    write_project(residual_network(), tmp_path)
+    tools = (tmp_path / "src" / "bnnc_tools.h").read_text()
+    vitis = tools[tools.index("__VITIS_HLS__") : tools.index("#else // Vivado HLS")]
+    assert "#define BNNC_PIPELINE BNNC_PRAGMA(HLS PIPELINE II = 1 style = flp)" in vitis

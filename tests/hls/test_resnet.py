@@ -10,7 +10,7 @@ from tests.hls.resnet import BLOCKS, GROUPS, resnet18
 
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.simulate import simulate
-from bnnc.hls.model.sizing import LATENCIES, LEAST, fifos, slowest
+from bnnc.hls.model.sizing import LATENCIES, LEAST, slowest
 from bnnc.hls.names import Names
 from bnnc.hls.options import Folding, HlsOptions
 from bnnc.hls.solve.fold import fold
@@ -55,11 +55,12 @@ def test_skips_of_imagenet_are_as_deep_as_they_must_be() -> None:
 
 @pytest.mark.slow
 def test_imagenet_is_sized_in_less_than_two_minutes() -> None:
-    """With the stem at PE 8, as wide as words may be, a sample takes 112 * 112 * 7 * 7 * 8 cycles."""
-    acc = lower(resnet18(), Names())
-    started = process_time()
-    assert {fifo.name: fifo.depth for fifo in fifos(acc.stages)} == depths(acc)
+    """Simulated as well, at each of LATENCIES. With the stem at PE 8, as wide as words may be, a sample takes
+    112 * 112 * 7 * 7 * 8 cycles.
+    """
+    graph, started = resnet18(), process_time()
+    acc = lower(graph, Names())
     sized = process_time()
     assert keeps_the_rate(acc, depths(acc))
-    assert sized - started < 120 and process_time() - sized < 3 * 120
+    assert sized - started < 120 and process_time() - sized < len(LATENCIES) * 120
     assert slowest(acc.stages) == 4_917_248
