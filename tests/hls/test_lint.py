@@ -122,6 +122,8 @@ FAULTS = [
     ("second(between, out);", "second(between, out); second(in, out);", "port in is read or written 2 times"),
     ("second(between, out);", "if (words) second(between, out);", "more than calls and declarations"),
     ("ap_uint<8>> between", "ap_uint<129>> between", "stream words of 129 bits; Bambu has 128 at most"),
+    ("ap_uint<8>> between", "ap_uint<BNNC_WORD(129)>> between", "stream words of 129 bits"),
+    ("ap_uint<8>> between", "ap_uint<70>> between", "stream words of 70 bits, of which Bambu loses 6"),
     ("> between;", '> between("between");', "a stream with a name or a value"),
     ("in.read();\n", "in.empty() ? x : in.read();\n", r"\.empty\(\) of a stream, which Bambu does not have"),
     (

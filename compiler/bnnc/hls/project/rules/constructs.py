@@ -29,7 +29,7 @@ STATEMENTS = {
 NOT_IN_HARDWARE = {"float", "double", "long double"}
 NOT_IN_BAMBU = {"empty", "full", "size", "read_nb", "write_nb", "capacity"}
 STREAM = re.compile(r"hls::stream<.*>")
-STREAM_WORD = re.compile(r"hls::stream<\s*ap_u?int<\s*(\d+)\s*>\s*>")
+STREAM_WORD = re.compile(r"hls::stream<\s*ap_u?int<\s*(\(*)(\d+)(\).*)?\s*>\s*>")
 BUILT_IN = re.compile(r"(unsigned |signed )?(bool|char|short|int|long|u?int(8|16|32|64)_t)")
 
 
@@ -85,10 +85,18 @@ def _streams(source: Source) -> Iterator[Finding]:
         kind = text(node.child_by_field_name("type"))
         if not STREAM.fullmatch(kind):
             continue
-        width = STREAM_WORD.fullmatch(kind)
-        if width and int(width[1]) > MAX_WORD_BITS:
-            what = f"stream words of {width[1]} bits; Bambu has {MAX_WORD_BITS} at most"
-            yield Finding(source.where(node), what)
+        if width := STREAM_WORD.fullmatch(kind):
+            yield from _word(source.where(node), int(width[2]), bool(width[1]))
         declarator = node.child_by_field_name("declarator")
         if node.type == "declaration" and declarator is not None and declarator.type != "identifier":
             yield Finding(source.where(node), "a stream with a name or a value", "declare it without")
+
+
+def _word(where: str, bits: int, has_room: bool) -> Iterator[Finding]:
+    """`has_room`: the number comes from BNNC_WORD, which leaves it in parentheses."""
+    if bits > MAX_WORD_BITS:
+        yield Finding(where, f"stream words of {bits} bits; Bambu has {MAX_WORD_BITS} at most")
+    elif bits > 64 and bits % 8 and not has_room:
+        yield Finding(
+            where, f"stream words of {bits} bits, of which Bambu loses {bits % 8}", "write BNNC_WORD"
+        )
