@@ -21,10 +21,10 @@ def shown(monkeypatch: pytest.MonkeyPatch, stderr: io.StringIO) -> str:
     log = logging.getLogger("bnnc.anything")
     with working("thinking"):
         log.info("about %d [things]", 2)
-    with progress("counting", 4) as advance:
-        log.info("from one")
+    with progress("counting [/all]", 4) as advance:
         if advance:
             advance(4)
+        log.info("from [/one] [red]")
     return stderr.getvalue()
 
 
@@ -32,7 +32,7 @@ def test_a_terminal_sees_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     text = shown(monkeypatch, Terminal())
     assert "thinking" in text and "counting" in text and "100%" in text
-    assert "thinking: about 2 [things]" in text
+    assert "thinking: about 2 [things]" in text and "counting [/all]: from [/one] [red]" in text
 
 
 def test_nobody_is_told_more_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:

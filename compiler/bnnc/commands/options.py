@@ -66,12 +66,13 @@ def progress(what: str, total: int) -> Iterator[Progress | None]:
         yield None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        with _messages(lambda text: bar.update(task, description=f"{what}: {text}")):
-            yield lambda done: bar.update(task, advance=done, description=what)
+        task = bar.add_task(escape(what), total=total)
+        with _messages(lambda text: bar.update(task, description=escape(f"{what}: {text}"))):
+            yield lambda done: bar.update(task, advance=done, description=escape(what))
 
 
 @contextmanager
