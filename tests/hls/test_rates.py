@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.hls.branches import grouped_network, residual_network, sparse_network
 from tests.hls.projects import convolutional_network, every_engine, random_folding, write_project
 
+from bnnc.errors import BnncError
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.simulate import simulate
 from bnnc.hls.names import Names
@@ -37,6 +40,31 @@ def test_samples_follow_each_other_as_the_slowest_unit_allows(make: Callable[[],
 def test_a_solved_rate_is_kept(fps: float) -> None:
     acc = fold(residual_network(), Names(), HlsOptions(fps=fps)).accelerator
     assert simulated_cycles(acc) <= 100e6 / fps
+
+
+def test_a_given_depth_that_is_in_the_way_of_a_rate_is_named() -> None:
+    """A rate that is promised is kept, or refused with the depth that costs it."""
+    options = HlsOptions(fps=41_000)
+    free = fold(convolutional_network(), Names(), options).accelerator
+    deep, *_, roomy = sorted(free.fifos, key=lambda fifo: -fifo.depth)
+    few = replace(options, folding=Folding(fifos={deep.name: 6, roomy.name: 500}))
+    with pytest.raises(BnncError) as refused:
+        fold(convolutional_network(), Names(), few)
+    told = (
+        r"FIFO '(.*)': with 6 words a sample takes ([\d,]+) cycles, and 41,000 samples a second leave 2,439 "
+    )
+    found = re.fullmatch(told + "at 100 MHz; leave its depth out", str(refused.value))
+    assert found is not None and found[1] == deep.name
+    shallow = {fifo.name: 6 if fifo == deep else fifo.depth for fifo in free.fifos}
+    assert simulate(free.stages, shallow).ii_cycles == int(found[2].replace(",", "")) > 2439
+
+
+def test_given_depths_may_cost_what_a_rate_leaves() -> None:
+    free = fold(convolutional_network(), Names(), HlsOptions(max_fps=True)).accelerator
+    deep = max(free.fifos, key=lambda fifo: fifo.depth)
+    given = HlsOptions(fps=20_000, folding=Folding(fifos={deep.name: 6}))
+    acc = fold(convolutional_network(), Names(), given).accelerator
+    assert simulated_cycles(acc) <= 5_000 and {fifo.name: fifo.depth for fifo in acc.fifos}[deep.name] == 6
 
 
 def test_words_leave_though_no_sample_follows(tmp_path: Path) -> None:

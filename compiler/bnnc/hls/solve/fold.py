@@ -140,10 +140,26 @@ def _solved(plan: Plan, names: Names, options: HlsOptions, thresholds: Mapping[s
         settings = replace(solution.settings, thresholds=thresholds)
         accelerator, stored = _assembled(plan, names.copy(), settings, options)
         if (amounts(accelerator.resources) <= goal.allowed).all():
+            _check_rate(accelerator, options, goal)
             return Folded(plan, accelerator, solver, solution, stored)
         reserved = _more(reserved, _beside(accelerator, solution))
     what = f"{ROUNDS} foldings were tried, and each has FIFOs that are too deep for the budget"
     raise BnncError.at(f"part {goal.part.name}", what, "give a larger part, or a lower --fps")
+
+
+def _check_rate(accelerator: Accelerator, options: HlsOptions, goal: Goal) -> None:
+    """The solver keeps a rate with FIFOs that cost no cycle; those whose depth somebody chose may."""
+    if goal.target is None or not options.folding.fifos:
+        return
+    depths = {fifo.name: fifo.depth for fifo in accelerator.fifos}
+    run = simulate(accelerator.stages, depths)
+    if run.ii_cycles <= goal.target:
+        return
+    leave = f"{goal.fps:,.12g} samples a second leave {goal.target:,} at {goal.clock_mhz:g} MHz"
+    what = f"with {{:,}} words a sample takes {run.ii_cycles:,} cycles, and {leave}"
+    full = [name for name in options.folding.fifos if run.high_water[name] == depths[name]]
+    assert full, "FIFOs that are never full cost cycles"
+    raise_all([Finding(f"FIFO {name!r}", what.format(depths[name]), "leave its depth out") for name in full])
 
 
 def _assembled(
