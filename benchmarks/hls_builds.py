@@ -138,7 +138,7 @@ def _circuits(build: Build) -> Iterator[Circuit]:
 def _matrix(build: Build, layer: Layer, x_bits: int, y_bits: int) -> Circuit:
     """The vector waits in registers, with a multiplexer behind them."""
     in_bits = layer.simd * x_bits
-    elements = elements_circuit(layer.pe, layer.simd, x_bits, build.w_bits, SUM_BITS, in_pairs=True)
+    elements = elements_circuit(layer.pe, layer.simd, x_bits, build.w_bits, SUM_BITS, None)
     compared = function_circuit(thresholds(_steps(y_bits), SUM_BITS, y_bits), layer.pe, layer.folds)
     counters = logic.counter(layer.words) + logic.counter(layer.folds)
     vector = Circuit(logic.multiplexer(layer.words, in_bits) + counters, layer.words * in_bits)

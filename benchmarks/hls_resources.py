@@ -80,14 +80,14 @@ def cores() -> str:
 
 
 def pairs() -> str:
-    """Each core beside the one that computes the same without the formula."""
+    """Each core beside the one that computes the same in the way that was left."""
     counted, known = counts(), {core.name: core for core in all_cores()}
     rows = []
     for core in known.values():
         if core.beside is not None:
             before, after = counted[core.beside], counted[core.name]
             rows.append((core.what, str(before), str(after), f"{100 * (after / before - 1):+.0f} %"))
-    return _table(("core", "XNOR, added in pairs", "instead", "change"), rows)
+    return _table(("core", "before", "instead", "change"), rows)
 
 
 def counts() -> dict[str, int]:

@@ -158,6 +158,17 @@ def sparse_codes() -> Graph:
     return packed("coded", op)
 
 
+def counted(x_kind: Elem) -> Case:
+    """Equal bits of x_kind and weights are counted in pairs, and cuts are moved by them."""
+
+    def make() -> Graph:
+        rng = np.random.default_rng(10)
+        x = layer(rng, vector(rng, 6), "codes", 32, (1, 1), B1_PM, x_kind)
+        return packed("counted", layer(rng, x, "counted", 4, (1, 1), B1_PM, elem("u2")))
+
+    return Case(make, {"folding": {"counted": {"pe": 4, "simd": 16}}})
+
+
 STORED = {"folding": {"fc0": {"pe": 2, "simd": 7}, "fc1": {"pe": 2, "simd": 4}}}
 
 
@@ -170,6 +181,8 @@ def stored(kind: str) -> Case:
 ENGINES = {
     "xnor": Case(dense(B1_PM, B1_PM)),
     "and": Case(dense(B1_01, B1_PM)),
+    "bits in pairs": counted(B1_PM),
+    "ternary values in pairs": counted(TER),
     "ternary by ternary": Case(dense(TER, TER)),
     "bits by integers": Case(dense(elem("u2"), elem("i3"))),
     "bytes by bytes": Case(dense(I8, I8)),

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from bnnc.hls.lanes import BIPOLAR, Lane
 from bnnc.hls.model import logic
 from bnnc.hls.model.calibration import SHELL, UNIT, project_cost
-from bnnc.hls.model.compute import mvtu_cost, sparse_cost
+from bnnc.hls.model.compute import elements_circuit, mvtu_cost, sparse_cost
 from bnnc.hls.model.functions import Function, function_circuit, thresholds
 from bnnc.hls.model.memory import (
     MEMORY_PORT,
@@ -22,6 +23,7 @@ from bnnc.hls.model.memory import (
     weights_cost,
 )
 from bnnc.hls.model.moving import add_cost, map_cost, pool_cost, top_k_cost, width_cost, window_cost
+from bnnc.hls.model.products import Form, cheapest
 from bnnc.hls.model.resources import NOTHING, Resources, total
 
 MATRIX: dict[str, Any] = {
@@ -131,6 +133,38 @@ def test_ones_are_counted_in_pairs() -> None:
     """16 pairs of products, then 8 + 4 + 2 + 1 adders of 2, 3, 4 and 5 bits."""
     assert logic.dot(32, 1, 1, in_pairs=True) == 16 + 8 * 2 + 4 * 3 + 2 * 4 + 5
     assert logic.dot(32, 1, 1) == pytest.approx(1.36 * 32)
+
+
+def test_pairs_pay_where_several_elements_share_what_follows_from_the_input() -> None:
+    forms = [cheapest(BIPOLAR, BIPOLAR, 64, sharing, 0, True) for sharing in (1, 2, 3, 16)]
+    assert forms == [Form.EQUAL, Form.EQUAL, Form.PAIRS, Form.PAIRS]
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "lanes", "marks", "is_stepped", "form"),
+    [
+        (BIPOLAR, BIPOLAR, 64, 0, False, Form.EQUAL),
+        (BIPOLAR, BIPOLAR, 64, 1, True, Form.EQUAL),
+        (BIPOLAR, BIPOLAR, 45, 9, True, Form.DOT),
+        (BIPOLAR, BIPOLAR, 63, 0, True, Form.EQUAL),
+        (BIPOLAR, BIPOLAR, 8, 0, True, Form.EQUAL),
+        (BIPOLAR, Lane("Signed", 2), 64, 0, True, Form.DOT),
+        (Lane("Unsigned", 1), BIPOLAR, 64, 0, True, Form.PAIRS),
+        (Lane("Unsigned", 1), BIPOLAR, 64, 0, False, Form.DOT),
+        (Lane("Signed", 2), BIPOLAR, 32, 0, True, Form.PAIRS),
+        (Lane("Unsigned", 8), BIPOLAR, 64, 0, True, Form.DOT),
+    ],
+)
+def test_bits_are_counted_where_a_row_has_a_place_for_its_number(
+    x: Lane, w: Lane, lanes: int, marks: int, is_stepped: bool, form: Form
+) -> None:
+    assert cheapest(x, w, lanes, 16, marks, is_stepped) is form
+
+
+def test_an_array_takes_what_its_elements_share_once() -> None:
+    """PE 16, SIMD 64: elements of 1.1 tables a lane and an accumulator of half the sum, and 1.36 a pair."""
+    circuit = elements_circuit(16, 64, 1, 1, 14, Form.PAIRS, at_once=2)
+    assert circuit.lut == pytest.approx(16 * (1.1 * 64 + 13) + 2 * 1.36 * 32)
 
 
 def test_a_sign_with_two_bits_is_one_table_a_bit_of_a_pair() -> None:

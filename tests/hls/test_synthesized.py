@@ -29,7 +29,7 @@ def test_xnor_popcount_is_within_a_twentieth(name: str) -> None:
     assert off(CORES[name]) < 0.05
 
 
-@pytest.mark.parametrize("name", names("element"))
+@pytest.mark.parametrize("name", names("element", "array"))
 def test_accumulators_and_thresholds_are_within_an_eighth(name: str) -> None:
     assert off(CORES[name]) < 0.125
 

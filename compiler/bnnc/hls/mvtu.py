@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bnnc.hls import cpp
+from bnnc.hls.accumulators import Accumulator, accumulator_of
 from bnnc.hls.activations import Activation, activation_text
 from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import Wire, signed_bits
@@ -14,10 +15,13 @@ from bnnc.hls.matrix import Matrix
 from bnnc.hls.model.compute import mvtu_cost
 from bnnc.hls.model.functions import function_of
 from bnnc.hls.model.memory import BEAT_BITS
+from bnnc.hls.model.products import Form, cheapest
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.model.trace import READ, WRITE, Trace, steps
 from bnnc.hls.storage import Storage, Weights, default_storage, stored_weights
 from bnnc.hls.units import Unit
+from bnnc.ir.elem import I32
+from bnnc.ir.integer_ops import Threshold
 from bnnc.ir.op import Array
 
 FILES: Mapping[Storage, tuple[str, ...]] = {
@@ -45,7 +49,8 @@ def matrix_unit(
         assert storage in storages(m, fold), f"the weights of {name} do not fit into a word of {storage}"
         weights = stored_weights(name, _weight_words(m, fold), weight_bits(m, fold), storage)
     engine = "streamed_mvtu" if storage is Storage.DDR else "mvtu"
-    out = activation_text(act, name, fold.pe, m.lo, m.hi)
+    acc = accumulator_of(m, act, form_of(m, act, fold), weight_lanes(m, fold))
+    out = activation_text(acc.act, name, fold.pe, acc.lo, acc.hi)
     wire = Wire(act.lane, fold.pe, m.vectors * m.shape[0], act.lo, act.hi, m.vectors)
     return Unit(
         name=name,
@@ -58,7 +63,7 @@ def matrix_unit(
         cycles=m.vectors * depth,
         trace=mvtu_trace(m.vectors, folds_of(m, fold), words, m.groups // _at_once(m, fold)),
         resources=mvtu_resources(m, act, fold, storage),
-        parameters=f"{_struct(m, fold, f'{name}_matrix', weights.function)}\n{out.struct}",
+        parameters=f"{_struct(m, acc, fold, f'{name}_matrix', weights.function)}\n{out.struct}",
         rom=weights.arrays + out.arrays,
         head=(*weights.head, *out.head),
         streams_weights=storage is Storage.DDR,
@@ -90,7 +95,18 @@ def mvtu_resources(m: Matrix, act: Activation, fold: Fold, storage: Storage | No
         function=function_of(act, m.lo, m.hi),
         storage=storage or default_storage(folds * words),
         extra_bits=m.in_bits(fold.simd) - lanes * m.x.bits,
+        form=form_of(m, act, fold),
+        at_once=_at_once(m, fold),
     )
+
+
+def form_of(m: Matrix, act: Activation, fold: Fold) -> Form:
+    """How products are summed: as takes the fewest tables."""
+    lanes, sharing = weight_lanes(m, fold), fold.pe // _at_once(m, fold)
+    marks = m.marks(fold.simd) if m.has_valid else 0
+    wraps = (m.lo, m.hi) == (I32.lo, I32.hi)
+    is_stepped = isinstance(act.op, Threshold) and not wraps
+    return cheapest(m.x, m.w, lanes, sharing, marks, is_stepped)
 
 
 def mvtu_trace(vectors: int, folds: int, words: int, groups: int) -> Trace:
@@ -124,21 +140,32 @@ def weight_bits(m: Matrix, fold: Fold) -> int:
     return weight_lanes(m, fold) * m.w.bits
 
 
-def _struct(m: Matrix, fold: Fold, name: str, weights: str) -> str:
+def _struct(m: Matrix, acc: Accumulator, fold: Fold, name: str, weights: str) -> str:
     folds, lanes = folds_of(m, fold), weight_lanes(m, fold)
     marks = m.marks(fold.simd) if m.has_valid else 0
+    outside = lanes // marks // 2 if marks and acc.form is Form.EQUAL else 0
     fields = [
         f"typedef {m.x.cpp} X;",
         f"typedef {m.w.cpp} W;",
         f"typedef {cpp.word_type(m.in_bits(fold.simd))} in_t;",
         f"typedef ap_uint<{weight_bits(m, fold)}> weights_t;",
-        f"typedef ap_int<{signed_bits(m.lo, m.hi)}> sum_t;",
+        f"typedef {_products(m, acc.form, lanes // (marks or 1))} Products;",
+        f"typedef ap_int<{acc.bits}> acc_t;",
+        f"typedef ap_int<{signed_bits(acc.lo, acc.hi)}> sum_t;",
         f"static const int VECTORS = {m.vectors}, PE = {fold.pe}, SIMD = {lanes};",
         f"static const int FOLDS = {folds}, WORDS = {m.shape[1] // lanes};",
         f"static const int USES = {folds * _at_once(m, fold) // m.groups}, AT_ONCE = {_at_once(m, fold)};",
         f"static const int PARTS = {marks or 1}, MARKS = {marks};",
+        f"static const int START = {acc.start}, OUTSIDE = {outside};",
     ]
-    return cpp.struct(name, "\n".join(fields), _counts(m), weights)
+    value = cpp.function("sum_t sum(acc_t acc)", f"return {acc.value};")
+    return cpp.struct(name, "\n".join(fields), _counts(m), value, weights)
+
+
+def _products(m: Matrix, form: Form, lanes: int) -> str:
+    """The struct of templates/hls/dot.h.j2."""
+    operands = f"{m.x.cpp}, {m.w.cpp}" if form is Form.DOT else m.x.cpp
+    return f"bnnc::{form}<{operands}, {lanes}>"
 
 
 def _counts(m: Matrix) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bnnc.hls.model import logic
+from bnnc.hls.model import logic, products
 from bnnc.hls.model.calibration import unit_cost
 from bnnc.hls.model.functions import Function, function_circuit, thresholds
 from bnnc.hls.model.memory import BRAM, LUT, lut_rom, ram_cost, rom_cost, weights_cost
+from bnnc.hls.model.products import Form
 from bnnc.hls.model.resources import NOTHING, Circuit, Resources
 
 
@@ -24,6 +25,8 @@ def mvtu_cost(
     uses: int | None = None,
     function: Function | None = None,
     extra_bits: int = 0,
+    form: Form = Form.DOT,
+    at_once: int = 1,
 ) -> Resources:
     """A matrix-vector-threshold unit.
 
@@ -31,25 +34,31 @@ def mvtu_cost(
     as well as bits; sums of sum_bits. A vector takes words * folds steps (inputs / simd, outputs / pe).
     storage: where weights lie, as `weights_cost` has it. A vector is kept for `uses` folds: all of them,
     unless groups share out the inputs. The activation has `steps` thresholds (0: sums as they are), or is
-    `function`. extra_bits: more in a word than its elements.
+    `function`. extra_bits: more in a word than its elements. Products are summed in `form`; elements of
+    `at_once` groups read lanes of their own.
     """
     f = function or thresholds(steps, sum_bits, out_bits)
     in_bits = simd * x_bits + extra_bits
     vector = ram_cost(words, in_bits) if (uses or folds) > 1 else NOTHING
     weights = weights_cost(words * folds, simd * w_bits, pe, storage)
-    elements = elements_circuit(pe, simd, x_bits, w_bits, sum_bits)
+    elements = elements_circuit(pe, simd, x_bits, w_bits, sum_bits, form, at_once)
     counters = sum(map(logic.counter, (words, folds, words * folds)))
     around = Circuit(counters, in_bits + 2 * pe * f.y_bits, vector + weights)
     return unit_cost(elements + around + function_circuit(f, pe, folds))
 
 
 def elements_circuit(
-    pe: int, simd: int, x_bits: int, w_bits: int, sum_bits: int, in_pairs: bool = False
+    pe: int, simd: int, x_bits: int, w_bits: int, sum_bits: int, form: Form | None, at_once: int = 1
 ) -> Circuit:
-    """Products and accumulators of `pe` processing elements. in_pairs: as `logic.dot` has it."""
-    one = logic.dot(simd, x_bits, w_bits, in_pairs) + logic.accumulator(sum_bits, simd)
+    """Products and accumulators of `pe` elements, and what those of each of `at_once` groups share.
+
+    An accumulator takes a table a bit; that of bits that are equal to weights of one bit has half of a sum.
+    """
+    acc_bits = sum_bits - (form in (Form.EQUAL, Form.PAIRS) and x_bits == 1)
+    one = products.own(form, simd, x_bits, w_bits) + acc_bits
     registers = simd * (x_bits + w_bits) / 2 + 3 * sum_bits
-    return Circuit(pe * one, pe * registers, dsp=pe * simd * logic.dsps(x_bits, w_bits))
+    common = at_once * products.shared(form, simd, x_bits)
+    return Circuit(pe * one + common, pe * registers, dsp=pe * simd * logic.dsps(x_bits, w_bits))
 
 
 def decoder_cost(*, code_bytes: int, symbols: int, symbol_bits: int, weights: int) -> Resources:
@@ -90,7 +99,7 @@ def sparse_cost(
     elements have theirs; where it `deals`, rows are dealt out and come back in their order.
     """
     column_bits = size.bit_length() + 1
-    one = 2 * column_bits + logic.product(x_bits, w_bits) + logic.accumulator(sum_bits, 1)
+    one = 2 * column_bits + logic.product(x_bits, w_bits) + sum_bits + 1
     one += logic.multiplexer(lanes, x_bits) + lut_rom(1 << code_bits, w_bits)
     one += logic.multiplexer(pe, sum_bits) if deals else 0
     registers = 2 * column_bits + 4 * sum_bits + x_bits + w_bits + folds.bit_length()

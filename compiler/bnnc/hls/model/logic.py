@@ -10,6 +10,8 @@ An FPGA has some 240 tables for each slice, which multiply 15 by 15 bits.
 DSP_A, DSP_B = 25, 18
 SIGN = 1.5
 FULL_ADDERS = 1.36
+PAIRED = 1.1
+"""Tables a lane of the ones of pairs, less what all elements share (docs/hls_resources.md)."""
 
 
 def adder_tree(n: int, bits: int) -> float:
@@ -74,11 +76,6 @@ def dsps(x_bits: int, w_bits: int) -> int:
         return 0
     wide, narrow = max(x_bits, w_bits), min(x_bits, w_bits)
     return -(-(wide - 1) // (DSP_A - 1)) * -(-(narrow - 1) // (DSP_B - 1))
-
-
-def accumulator(bits: int, lanes: int) -> float:
-    """Tables of a sum of `bits` bits that starts again, and of lanes - 2 * ones, which is added to it."""
-    return bits + lanes.bit_length()
 
 
 def comparator(bits: int) -> float:
