@@ -34,8 +34,8 @@ from bnnc.sim import simulator
 
 def uneven() -> Array:
     """Rows of very different lengths, some of them empty."""
-    weights = pruned(24, 500, 0.12, 0.7)
-    weights[[0, 7, 23]] = 0
+    weights = pruned(36, 1000, 0.12, 0.7)
+    weights[[0, 7, 35]] = 0
     return weights
 
 
@@ -88,10 +88,21 @@ def test_what_is_decoded_are_the_entries(seed: int, rows: int, inputs: int, pe: 
         assert list(decoded(words, codes, len(row))) == row.tolist()
 
 
-def test_codes_are_taken_where_they_are_smaller() -> None:
+BLOCKS = [(4, (4096, 4), 11, 8), (8, (2048, 9), 10, 8), (16, (1024, 18), 10, None)]
+
+
+@pytest.mark.parametrize(("pe", "block", "plain", "taken"), BLOCKS)
+def test_codes_are_taken_where_they_need_fewer_blocks(
+    pe: int, block: tuple[int, int], plain: int, taken: int | None
+) -> None:
+    """Entries of all elements share blocks, codes of each lie in their own: 16 elements need 16."""
     s = sparse(pruned(256, 512, 0.09))
-    codes = s.coded(4)
-    assert codes is not None and codes.n_bytes < 4 * s.deal(4).steps * s.entry_bits / 8
+    assert block[0] / 2 < s.deal(pe).steps <= block[0] and -(-pe * s.entry_bits // block[1]) == plain
+    codes = s.coded(pe)
+    assert (codes.bram18 if codes else None) == taken
+
+
+def test_few_entries_are_never_coded() -> None:
     assert sparse(pruned(4, 30, 0.3)).coded(2) is None
 
 

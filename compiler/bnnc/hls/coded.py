@@ -44,7 +44,7 @@ class StoredMatrix:
 
 
 def compressed(accelerator: Accelerator) -> tuple[Accelerator, tuple[StoredMatrix, ...]]:
-    """The accelerator with those weights coded that lie in block RAM and are smaller so."""
+    """The accelerator with those weights coded that lie in block RAM and take less there so."""
     layers = {_unit_name(layer): layer for layer in accelerator.layers if isinstance(layer, Weighted)}
     stages, stored = list[Stage](), list[StoredMatrix]()
     for stage in accelerator.stages:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from bnnc.hls.codes import Code, code_of
+from bnnc.hls.model.memory import BRAM, rom_cost, weights_cost
 from bnnc.hls.roms import Reader, rom
 from bnnc.hls.storage import Weights
 from bnnc.ir.op import Array
@@ -62,6 +63,11 @@ class CodedEntries:
         table = -(-len(self.symbols) * self.symbol_bits // 8)
         return len(self.lists) * (WORD_BITS // 8 * self.depth + table)
 
+    @property
+    def bram18(self) -> float:
+        """Blocks of the words; tables of symbols are none."""
+        return rom_cost(self.depth, WORD_BITS, BRAM, len(self.lists)).bram18
+
     def words(self) -> Array:
         """uint16 (pe, depth): one stream behind the other, the first code in the highest bits."""
         numbers = huffman.canonical_codes(self.code.lengths).astype(np.int64) << self.raw_bits
@@ -82,10 +88,13 @@ def _words(codes: Array, lengths: Array, n_words: int) -> Array:
 
 
 def coded_entries(lists: Array, entry_bits: int, code_bits: int) -> CodedEntries | None:
-    """The codes of uint64 (pe, steps); None where entries of `entry_bits` bits take no more."""
-    smallest = smallest_codes(lists, entry_bits, code_bits)
-    is_smaller = smallest is not None and smallest.n_bytes < plain_bytes(lists.size, entry_bits)
-    return smallest if is_smaller else None
+    """The codes of uint64 (pe, steps); None where entries of `entry_bits` bits take no more block RAM.
+
+    Entries of all elements share blocks, codes of each have their own.
+    """
+    (pe, steps), smallest = lists.shape, smallest_codes(lists, entry_bits, code_bits)
+    plain = weights_cost(steps, entry_bits, pe, BRAM).bram18
+    return smallest if smallest is not None and smallest.bram18 < plain else None
 
 
 def smallest_codes(lists: Array, entry_bits: int, code_bits: int) -> CodedEntries | None:

@@ -69,7 +69,7 @@ class Part:
 def nodes_of(plan: Plan, compresses: bool = False) -> list[Node]:
     """In the order of `open_layers`: the input port, then the layers.
 
-    compresses: weights in block RAM are stored as codes where that is smaller.
+    compresses: weights in block RAM are stored as codes where these take less.
     """
     opens = open_layers(plan)
     layers = [layer for layer in plan.layers if layer.name != plan.port]
