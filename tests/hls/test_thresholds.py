@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.graphs import encoder
-from tests.hls.branches import conv
+from tests.graphs import encoder, random_threshold
+from tests.hls.branches import add, conv
+from tests.hls.lowered import lower
 from tests.hls.projects import assert_as_sim, layer, packed, write_project
 from tests.hls.test_solver import shallow
 
@@ -95,6 +96,24 @@ def test_many_lie_in_block_ram_by_default(tmp_path: Path) -> None:
     assert explained(folded, options).solution.resources == shallow(folded.accelerator)
     head = unit_of(folded.accelerator, "few_mvtu").head
     assert "BNNC_BRAM_ROM(few_mvtu_out_cut_0)" in head and len(head) <= 1 + 2
+
+
+def deep_maps(joined: bool) -> Graph:
+    """Signs of 128 channels of 16 bits, or of sums of two maps of them."""
+    rng = np.random.default_rng(6)
+    x = encoder(rng, Input("x", (128,)), "i16")
+    x = Reshape("flat", x, (1, 1, 128))
+    return packed("deep", random_threshold(rng, add(x, x, "sums") if joined else x, "signs", B1_PM))
+
+
+@pytest.mark.parametrize(("name", "joined"), [("signs", False), ("sums", True)])
+def test_many_of_a_map_or_of_sums_lie_there_as_well(name: str, joined: bool) -> None:
+    """Words of one lane: 128 cuts of 17 bits are banks of one block, which the function says."""
+    acc = lower(deep_maps(joined), Names(), {name: {"lanes": 1}})
+    (unit,) = (unit for unit in acc.units if "_out_cut_0" in unit.rom)
+    assert unit.engines[0] == ("add" if joined else "map")
+    assert unit.head == (f"BNNC_BRAM_ROM({unit.name}_out_cut_0)",)
+    assert unit.resources.bram18 == 1
 
 
 @pytest.mark.parametrize("place", ["lut", "bram", None])

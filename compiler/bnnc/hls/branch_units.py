@@ -50,6 +50,7 @@ def add_unit(layer: AddLayer, a: Wire, b: Wire, name: str) -> Unit:
         ),
         parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{out.struct}",
         rom=out.arrays,
+        head=out.head,
     )
 
 

@@ -120,6 +120,7 @@ def map_unit(act: Activation, wire: Wire, name: str, channels: int, what: str) -
         ),
         parameters=f"{struct(f'{name}_in', chr(10).join(fields))}\n{text.struct}",
         rom=text.arrays,
+        head=text.head,
     )
 
 
