@@ -31,7 +31,8 @@ COMPRESSIONS = ("none", "huffman")
     "--compress",
     type=click.Choice(COMPRESSIONS),
     default="none",
-    help="How weights are stored: none, as they are read, or huffman, decoded before the first run.",
+    help="How weights are stored: none, as they are read, or huffman, decoded before the first run. For hls "
+    "weights in block RAM: matrices before the first sample, sparse layers as they are read.",
 )
 @click.option(
     "--threads",
