@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 from hw_tests.hls.networks import ENGINES, Case
+from hw_tests.hls.options import OPTIONS
 from tests.hls.branches import residual_network
-from tests.hls.projects import convolutional_network, dense_network, write_project
+from tests.hls.projects import (
+    convolutional_network,
+    dense_network,
+    every_engine,
+    narrow_integers,
+    write_project,
+)
 
 from bnnc.hls.project.synth import synthesize
 from bnnc.ir.elem import B1_PM, TER
@@ -19,17 +26,19 @@ WHOLE = {
     "TFC": Case(lambda: dense_network((784, 64, 64, 64, 10), B1_PM)),
     "small CNV": Case(convolutional_network),
     "residual network": Case(residual_network),
+    "every engine": Case(every_engine),
+    "narrow integers": Case(narrow_integers),
 }
 
 
-@pytest.mark.parametrize("name", [*ENGINES, *WHOLE])
+@pytest.mark.parametrize("name", [*ENGINES, *OPTIONS, *WHOLE])
 def test_bambu_answers_the_simulator_s_integers(
     name: str, tmp_path: Path, record_property: pytest.RecordProperty
 ) -> None:
     for program in ("bambu", "verilator"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not on PATH")
-    case = (ENGINES | WHOLE)[name]
+    case = (ENGINES | OPTIONS | WHOLE)[name]
     write_project(case.make(), tmp_path, **case.options)
     made = synthesize(tmp_path, "bambu", LIMIT_SECONDS)
     record_property("bambu", str(made))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hw_tests.hls.networks import ENGINES, Case
+from hw_tests.hls.options import OPTIONS
 from tests.hls.branches import residual_network
 from tests.hls.projects import convolutional_network, dense_network, write_project
 
@@ -24,6 +25,7 @@ NETWORKS = {
     "cnv": Case(convolutional_network),
     "residual": Case(residual_network),
     **ENGINES,
+    **OPTIONS,
 }
 
 
