@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from bnnc.ir.elem import B1_PM, TER
 from bnnc.ir.graph import Graph
 from bnnc.ir.parts import core_result
 from bnnc.passes.pack import PackBits
+from bnnc.resources import resource
 
 pytestmark = pytest.mark.usefixtures("cpp")
 
@@ -41,6 +43,15 @@ def test_engine(graph: Graph, folding: Callable[[Graph], Folding], tmp_path: Pat
 
 def test_every_engine_in_one_project(tmp_path: Path) -> None:
     assert_as_sim(every_engine(), tmp_path)
+
+
+def test_functions_of_engines_have_names_of_their_own() -> None:
+    """No overloads of one another: files are read together, in any order."""
+    texts = [path.read_text() for path in sorted(resource("bnnc.templates", "hls").glob("*.h.j2"))]
+    names = [
+        name for text in texts for name in re.findall(r"^(?![#/\s]).*?\b([a-z]\w*)\(", text, re.MULTILINE)
+    ]
+    assert {"add", "mvtu", "sparse", "widen"} <= set(names) and len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("seed", [13])
