@@ -232,3 +232,10 @@ def test_new_operands_are_checked() -> None:
     assert op.with_operands(integers(B1_01, (1, 1, 4))).x.type.shape == (1, 1, 4)
     with pytest.raises(BnncError):
         op.with_operands(integers(I8, (1, 1, 2)))
+
+
+def test_what_is_printed_does_not_grow_with_the_paths_of_a_graph() -> None:
+    x: Op = integers(I8, (4, 5, 6))
+    for n in range(40):
+        x = AddMaps(f"sum {n}", x, x, I32)
+    assert repr(x) == "<node 'sum 39' (add_maps)>"

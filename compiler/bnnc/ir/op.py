@@ -21,7 +21,7 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
 def operation(cls: type[T]) -> type[T]:
     """Class decorator of every operation: frozen, compared by identity."""
-    return dataclass(frozen=True, eq=False)(cls)
+    return dataclass(frozen=True, eq=False, repr=False)(cls)
 
 
 @operation
@@ -40,6 +40,10 @@ class Op:
             array.flags.writeable = False
             object.__setattr__(self, name, array)
         self.type  # noqa: B018  # constructing checks
+
+    def __repr__(self) -> str:
+        """Without operands: in a graph with branches these would be printed once for every path to them."""
+        return f"<{self.where}>"
 
     @cached_property
     def type(self) -> Type:
