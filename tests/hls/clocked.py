@@ -103,8 +103,9 @@ class Loop:
 
 @dataclass
 class Drained(Loop):
-    """A unit whose samples begin two cycles after its pipeline is empty."""
+    """A unit whose loops begin two cycles after its pipeline is empty; the first of two writes nothing."""
 
+    second: int = 0
     rest: int = 0
 
     def clock(self, cycle: int) -> bool:
@@ -116,7 +117,8 @@ class Drained(Loop):
         if self.sample == self.samples:
             return False
         moved = self._step(cycle)
-        self.rest = 2 if moved and self.position == 0 else 0
+        if moved and self.position in (0, self.second):
+            self.rest = 2 + (self.stages if self.position else 0)
         return moved
 
 
@@ -148,5 +150,5 @@ def _loop(stage: Stage, queues: Mapping[str, Queue], samples: int, latency: int 
     reads, writes = ([queues[s.name] for s in streams] for streams in (stage.reads, stage.writes))
     inside = (latency or trace.latency) - 1
     if drains:
-        return Drained(trace.whole.tolist(), inside, reads, writes, samples)
+        return Drained(trace.whole.tolist(), inside, reads, writes, samples, second=trace.second)
     return Loop(trace.whole.tolist(), min(inside, trace.steps), reads, writes, samples)

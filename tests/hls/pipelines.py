@@ -34,9 +34,14 @@ def random_stage(rng: np.random.Generator, name: str, reads: list[Stream], n_wri
     flags = flags_at(rng, n, words, WRITE)
     for s, flag in zip(reads, (READ, READ_SECOND), strict=False):
         flags |= flags_at(rng, n, s.words, flag)
-    trace = Trace(flags, 1, int(rng.integers(1, 12)))
+    trace = Trace(flags, 1, int(rng.integers(1, 12)), _second(rng, flags))
     writes = tuple(stream(f"{name}_{i}", words) for i in range(n_writes))
     return Stage(unit(name, trace, n_writes), tuple(reads), writes)
+
+
+def _second(rng: np.random.Generator, flags: Array) -> int:
+    """Half of the units that read first are two loops, of which the first one writes nothing."""
+    return int(np.flatnonzero(flags & WRITE)[0] * rng.integers(2))
 
 
 def random_stages(seed: int) -> list[Stage]:

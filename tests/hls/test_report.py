@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hls.branches import residual_network
+from tests.hls.branches import residual_network, sparse_network
 from tests.hls.projects import convolutional_network, dense_network, write_project
 
 from bnnc.hls.build import _report
@@ -177,6 +177,15 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
     assert html.count('text-anchor="end">') + html.count('text-anchor="start">') == sum(
         len(layer["units"]) for layer in found["layers"]
     ) + sum(fifo["depth"] > 2 for fifo in found["fifos"])
+
+
+def test_units_whose_pipelines_are_emptied_everywhere_are_named() -> None:
+    """The rate is not that of a tool that lets all loops begin again by themselves."""
+    found = made(sparse_network(), HlsOptions())
+    units = [unit.name for unit in found.accelerator.units if unit.engines[0] in ("sparse", "columns")]
+    assert len(units) == 4
+    assert f"units of two loops, which the second number counts alone: {', '.join(units)}.</p>" in page(found)
+    assert "two loops" not in page(made(dense_network((16, 8, 4)), HlsOptions()))
 
 
 def test_names_cannot_become_markup(tmp_path: Path) -> None:

@@ -188,4 +188,4 @@ def top_k_unit(op: TopK, wire: Wire, name: str) -> Unit:
 
 def first_all(reads: int, writes: int) -> Trace:
     """All words are read before the first one is written."""
-    return Trace(np.concatenate([steps(READ, reads), steps(WRITE, writes)]), 1, latency=3)
+    return Trace(np.concatenate([steps(READ, reads), steps(WRITE, writes)]), 1, latency=3, second=reads)

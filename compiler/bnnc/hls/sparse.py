@@ -80,7 +80,7 @@ class Sparse:
         return {}
 
     def coded(self, pe: int) -> CodedEntries | None:
-        """The lists of `pe` elements as Huffman codes, where these are smaller."""
+        """The lists of `pe` elements as Huffman codes, where these take fewer blocks."""
         if pe not in self._coded:
             self._coded[pe] = coded_entries(entry_words(self, pe), self.entry_bits, self.code_bits)
         return self._coded[pe]
@@ -201,7 +201,7 @@ def sparse_resources(
 def sparse_trace(words: int, ends: Array) -> Trace:
     """The vector comes, then entries are read; where a fold is done, its outputs leave."""
     flags = np.concatenate([steps(READ, words), write_at(ends, int(ends[-1]) + 1)])
-    return Trace(flags, 1, latency=8)
+    return Trace(flags, 1, latency=8, second=words)
 
 
 def _description(s: Sparse, act: Activation, fold: Fold) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -86,7 +87,7 @@ def pipeline(
 ) -> Pipeline:
     """The stages, a source and a sink, without room for words. `latency`: of all units, instead of their own.
 
-    With `drains` a unit begins a sample when its pipeline is empty. The source offers a word in every cycle,
+    With `drains` a unit begins a loop when its pipeline is empty. The source offers a word in every cycle,
     or the words of a sample evenly in `interval` cycles. The sink takes every word at once.
     """
     traces = [_with_latency(stage.unit.trace, latency) for stage in stages]
@@ -133,7 +134,7 @@ def streams_of(stages: Sequence[Stage]) -> list[Stream]:
 
 
 def _with_latency(trace: Trace, latency: int | None) -> Trace:
-    return trace if latency is None else Trace(trace.flags, trace.repeats, latency)
+    return trace if latency is None else replace(trace, latency=latency)
 
 
 def _events(trace: Trace) -> tuple[Array, Array, Array]:

@@ -18,12 +18,14 @@ class Trace:
 
     READ takes a word of the first stream, READ_SECOND one of the second, WRITE puts one into every stream
     that the unit writes. `latency` is how many cycles after the beginning of its step, if the unit does not
-    stall, a written word can be read: the steps of a loop follow each other in a pipeline.
+    stall, a written word can be read: the steps of a loop follow each other in a pipeline. Units of two loops
+    begin the second one at step `second`, which is 0 for others.
     """
 
     flags: Array
     repeats: int
     latency: int
+    second: int = 0
 
     @property
     def steps(self) -> int:
@@ -41,12 +43,14 @@ class Trace:
 
     @property
     def drained(self) -> Trace:
-        """The same where a sample begins with an empty pipeline.
+        """The same where every loop begins with an empty pipeline.
 
         What began in the last step leaves latency - 1 steps later, and the state machine around the loop has
         a state before it and one behind it: tools count trips + depth of the pipeline + 1.
         """
-        return Trace(np.concatenate([self.whole, steps(0, self.latency + 1)]), 1, self.latency)
+        loops = np.split(self.whole, [self.second] if self.second else [])
+        flags = [part for loop in loops for part in (loop, steps(0, self.latency + 1))]
+        return Trace(np.concatenate(flags), 1, self.latency)
 
 
 def steps(flags: int, n: int = 1) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bnnc.errors import some_of
 from bnnc.hls.model.memory import fifo_cost
 from bnnc.hls.model.resources import count_text, total
 from bnnc.hls.model.sizing import LEAST
@@ -38,6 +39,7 @@ def page(report: Report) -> str:
         foldings=report.foldings(),
         fifo_sum=total(fifo_cost(fifo.depth, fifo.bits) for fifo in report.accelerator.fifos).counts,
         least=LEAST,
+        two_loops=some_of([unit.name for unit in report.accelerator.units if unit.trace.second]),
         shares=_shares(values["resources"], values["available"] or {}),
         picture=picture(report.accelerator.stages),
         units={unit["name"]: unit for layer in values["layers"] for unit in layer["units"]},
