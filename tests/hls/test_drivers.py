@@ -167,7 +167,19 @@ def test_python_gives_buffers_back_when_a_transfer_fails(
         resets = [
             freed for name, offset, value, freed in board.events if (name, offset, value) == ("dma", 0, 4)
         ]
-        assert resets == ([0] if failing == "wait" else [])
+        assert resets == ([0] if failing == "wait" else []) and not board.busy_when_freed
+
+
+def test_python_says_that_the_engine_does_not_come_to_rest(
+    pynq_driver: Callable[[Graph], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = Board(dense_network((30, 8, 5)), failing="for ever")
+    pynq = SimpleNamespace(Overlay=board.overlay, allocate=board.allocate)
+    monkeypatch.setitem(sys.modules, "pynq", pynq)
+    accelerator = pynq_driver(board.graph).Accelerator("net.bit")
+    with pytest.raises(RuntimeError, match="DMA engine does not finish its reset") as raised:
+        accelerator.run(random_codes(board.graph, 3, 1))
+    assert "an error of the board" in str(raised.value.__context__) and board.freed == 0
 
 
 def test_python_gives_weights_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,11 +199,13 @@ class Board:
     """Stands in for PYNQ: the block design's cells, with the simulator in place of the accelerator."""
 
     graph: Graph
-    failing: str = ""  # wait: of the receiving channel; second: the second buffer
+    failing: str = ""  # wait: of the receiving channel; for ever: and of the reset; second: the second buffer
+    bursts: int = 0  # reads of the engine's control register until its reset is done
     events: list[tuple[str, int, int, int]] = field(default_factory=list)  # and how much was freed by then
     allocated: int = 0
     memory: dict[int, Array] = field(default_factory=dict)
     freed: int = 0
+    busy_when_freed: bool = False
     target: Any = None
 
     def overlay(self, bitfile: str) -> SimpleNamespace:
@@ -212,6 +226,7 @@ class Board:
         class Buffer(np.ndarray):
             def freebuffer(self) -> None:
                 board.freed += 1
+                board.busy_when_freed |= board.bursts > 0 and board.written[-1] == ("dma", 0, 4)
 
             def flush(self) -> None:
                 board.memory[self.device_address] = np.array(self)
@@ -225,15 +240,21 @@ class Board:
     def _cell(self, name: str) -> SimpleNamespace:
         def write(offset: int, value: int) -> None:
             self.events.append((name, offset, value, self.freed))
+            self.bursts = 3
 
-        return SimpleNamespace(mmio=SimpleNamespace(write=write))
+        def read(offset: int) -> int:
+            assert (name, offset) == ("dma", 0)
+            self.bursts -= self.failing != "for ever"
+            return 0x10002 | (4 if self.bursts > 0 else 0)
+
+        return SimpleNamespace(mmio=SimpleNamespace(write=write, read=read))
 
     @property
     def written(self) -> list[tuple[str, int, int]]:
         return [event[:3] for event in self.events]
 
     def _wait(self) -> None:
-        if self.failing == "wait":
+        if self.failing in ("wait", "for ever"):
             raise RuntimeError("an error of the board's engine")
 
     def _receive(self, target: Array) -> None:
