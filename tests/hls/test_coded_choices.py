@@ -26,7 +26,9 @@ from bnnc.hls.options import HlsOptions
 from bnnc.hls.solve.fold import explained, fold
 from bnnc.hls.solve.space import amounts
 from bnnc.ir.graph import Graph
+from bnnc.ir.op import Array
 from bnnc.report.expected import expected
+from bnnc.storage import huffman
 
 PART = part_of("xczu7ev")
 OPTIONS = HlsOptions("xczu7ev", compress="huffman")
@@ -57,6 +59,21 @@ def test_solutions_are_what_is_built(make: Callable[[], Graph]) -> None:
     assert folded.solution is not None and forms(folded.stored) != {"raw"}
     assert folded.solution.resources == shallow(folded.accelerator)
     assert (amounts(folded.accelerator.resources) <= amounts(PART.resources)).all()
+
+
+def test_a_matrix_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each of its forms, however often the solver asks."""
+    seen: list[bytes] = []
+    encode = huffman.encode
+
+    def counted(symbols: Array, symbol_bits: int) -> bytes:
+        seen.append(symbols.tobytes())
+        return encode(symbols, symbol_bits)
+
+    monkeypatch.setattr(huffman, "encode", counted)
+    graph = frequent_network()
+    fold(graph, Names(), replace(OPTIONS, fps=1000.0, folding=Chosen(in_block_ram(graph))))
+    assert len(seen) == len(set(seen)) == 3 * 2 + 2  # kernels of one bit have two forms
 
 
 def between(graph: Graph, folding: Folding) -> float:

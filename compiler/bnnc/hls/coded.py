@@ -11,7 +11,7 @@ from bnnc.hls.folding import Fold
 from bnnc.hls.layers import MatrixLayer, SparseLayer
 from bnnc.hls.lower import Accelerator
 from bnnc.hls.matrix import Matrix
-from bnnc.hls.matrix_codes import CodedMatrix, coded_matrix, plain_bytes, restored
+from bnnc.hls.matrix_codes import CodedMatrix, plain_bytes, restored
 from bnnc.hls.model.compute import decoder_cost
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.mvtu import folds_of, matrix_unit, storages, weight_bits, weight_lanes
@@ -66,7 +66,7 @@ def _stored(stage: Stage, layer: Weighted, fold: Fold, storage: Storage | None) 
     if isinstance(layer, MatrixLayer):
         m = layer.matrix
         is_coded = (storage or storages(m, fold)[0]) is Storage.BRAM
-        return _matrix_stage(stage, layer, fold, coded_matrix(m) if is_coded else None)
+        return _matrix_stage(stage, layer, fold, m.coded if is_coded else None)
     is_coded = (storage or sparse_storages(layer.matrix, fold)[0]) is Storage.BRAM
     return _sparse_stage(stage, layer, fold, layer.matrix.coded(fold.pe) if is_coded else None)
 
@@ -90,7 +90,7 @@ def _matrix_stage(
     plain = plain_bytes(m)
     if coded is None:
         return stage, StoredMatrix(m.conv.name, "raw", plain, plain)
-    assert np.array_equal(restored(coded.symbols, m), m.w.codes(m.weights)), "codes that are not the weights"
+    assert np.array_equal(restored(coded, m), m.w.codes(m.weights)), "codes that are not the weights"
     unit = matrix_unit(m, layer.act, name, fold, Storage.BRAM, _memory(name, m, fold))
     unit = replace(
         unit,

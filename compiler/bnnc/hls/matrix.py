@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from bnnc.hls.folding import MatrixSize
 from bnnc.hls.lanes import BIPOLAR, Lane, Wire, lane_for, lane_of
+from bnnc.hls.matrix_codes import CodedMatrix, coded_matrix
 from bnnc.hls.window import needs_window
 from bnnc.ir.elem import I32
 from bnnc.ir.geometry import Pair
@@ -70,6 +72,11 @@ class Matrix:
     @property
     def weight_name(self) -> str:
         return "b1_pm" if isinstance(self.conv, XnorConv2d) else str(self.conv.weight_elem)
+
+    @cached_property
+    def coded(self) -> CodedMatrix | None:
+        """The weights as Huffman codes, where these are smaller."""
+        return coded_matrix(self)
 
     def size(self, y_bits: int) -> MatrixSize:
         """What folding has to know, with results of `y_bits`."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bnnc.hls.codes import Code, code_of
-from bnnc.hls.matrix import Matrix
 from bnnc.ir.op import Array
 from bnnc.storage import huffman
+
+if TYPE_CHECKING:
+    from bnnc.hls.matrix import Matrix
 
 TAPS = 9
 
@@ -32,11 +36,17 @@ class Symbols:
 
 @dataclass(frozen=True)
 class CodedMatrix:
-    """The weights of a matrix as bytes of codes of `symbols`, as the decoder reads them."""
+    """The weights of a matrix as codes of `symbols`. encoded: as `storage.huffman` has them."""
 
     symbols: Symbols
     code: Code
-    stream: Array
+    encoded: bytes
+
+    @cached_property
+    def stream(self) -> Array:
+        """uint8: the codes alone, as the decoder reads them; it reads ahead."""
+        codes = self.encoded[huffman.HEADER.size + (1 << _bits_of(self.symbols.values)) // 2 :]
+        return np.frombuffer(codes + bytes(2), np.uint8)
 
     @property
     def n_bytes(self) -> int:
@@ -76,19 +86,18 @@ def _forms(m: Matrix) -> Iterator[Symbols]:
 
 def _coded(symbols: Symbols) -> CodedMatrix:
     n_bits = _bits_of(symbols.values)
-    stream = np.frombuffer(huffman.encode(symbols.values, n_bits), np.uint8)
-    codes = np.append(stream[huffman.HEADER.size + (1 << n_bits) // 2 :], [0, 0])  # the decoder reads ahead
-    return CodedMatrix(symbols, code_of(np.bincount(symbols.values, minlength=1 << n_bits)), codes)
+    code = code_of(np.bincount(symbols.values, minlength=1 << n_bits))
+    return CodedMatrix(symbols, code, huffman.encode(symbols.values, n_bits))
 
 
 def _bits_of(values: Array) -> int:
     return max(1, int(values.max()).bit_length())
 
 
-def restored(symbols: Symbols, m: Matrix) -> Array:
+def restored(coded: CodedMatrix, m: Matrix) -> Array:
     """uint64 (O, inputs): what the decoder puts into the memories."""
-    stream = huffman.encode(symbols.values, _bits_of(symbols.values))
-    values = huffman.decode(stream)[1].reshape(-1, symbols.per_row, 1).astype(np.uint64)
+    symbols = coded.symbols
+    values = huffman.decode(coded.encoded)[1].reshape(-1, symbols.per_row, 1).astype(np.uint64)
     shifts = np.arange(symbols.count, dtype=np.uint64) * np.uint64(m.w.bits)
     codes = values >> shifts & np.uint64(2**m.w.bits - 1)
     columns = np.arange(symbols.per_row)[:, None] * symbols.step + np.arange(symbols.count) * symbols.stride

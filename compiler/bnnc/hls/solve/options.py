@@ -11,7 +11,6 @@ from bnnc.hls.folding import Fold, Foldable
 from bnnc.hls.lanes import Wire
 from bnnc.hls.layers import Layer, MatrixLayer, Plan, SparseLayer
 from bnnc.hls.lower import add_layer, recode_unit
-from bnnc.hls.matrix_codes import coded_matrix
 from bnnc.hls.matrix_window import matrix_window
 from bnnc.hls.model.memory import fifo_cost
 from bnnc.hls.model.resources import NOTHING, Resources
@@ -152,7 +151,7 @@ def _folded(
         yield from _sparse(layer, choices, compresses)
         return
     m, act = layer.matrix, layer.act
-    coded = coded_matrix(m) if compresses else None
+    coded = m.coded if compresses else None
     decoder = decoder_resources(m, coded) if coded else NOTHING
     fronts = {simd: _front(layer, x, simd) for simd in choices.simd_choices()}
     for fold, cycles in choices.cycles.items():
