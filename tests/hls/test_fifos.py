@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.dags import EVERYTHING, random_dag
 from tests.hls.bounded import bounded, ends
 from tests.hls.branches import BRANCHES, residual_network, shuffled_network, tall_residual
 from tests.hls.lowered import lower
+from tests.hls.pipelines import random_stages
 from tests.hls.projects import every_engine, random_folding, write_project
 from tests.hls.tokens import blocked
 
@@ -24,6 +27,7 @@ from bnnc.hls.model.sizing import (
     PIPELINE,
     deadlock_error,
     fifos,
+    minimal_depths,
     shown,
     slowest,
 )
@@ -43,6 +47,7 @@ def assert_sized(acc: Accelerator) -> None:
     for latency in LATENCIES:
         run = simulate(acc.stages, depths(acc), latency=latency)
         assert run.ii_cycles == slowest(acc.stages) and not run.deadlock
+    assert not simulate(acc.stages, depths(acc), drains=True).deadlock
     assert "nothing" not in shown(acc.stages, depths(acc)).values()
 
 
@@ -139,6 +144,18 @@ def test_long_loops_are_told_in_part() -> None:
     assert lines[0].startswith("FIFO 'from_unit3': with 2 words ") and "give it 1,234 words" in lines[0]
     assert lines[1].startswith("  unit3 waits for room in from_unit3") and lines[-1] == "  .. and 5 more"
     assert len(lines) == MOST_WAITS + 2 and "FIFO 'from_unit2'" not in said
+
+
+def test_a_loop_through_depths_that_suffice_is_a_bug_of_ours() -> None:
+    with pytest.raises(AssertionError, match="least depths block"):
+        deadlock_error((Wait("a", "from_a", True, "a"),), {"from_a": 9}, {"from_a": 9})
+
+
+@given(st.integers(0, 2**32), st.sampled_from(LATENCIES))
+@settings(max_examples=50, deadline=None)
+def test_depths_that_suffice_do_so_where_units_drain(seed: int, latency: int | None) -> None:
+    stages = random_stages(seed)
+    assert not simulate(stages, minimal_depths(stages), latency=latency, drains=True).deadlock
 
 
 def test_fifos_that_are_not_there() -> None:

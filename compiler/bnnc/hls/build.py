@@ -54,10 +54,12 @@ def _report(project: str, folded: Folded, options: HlsOptions, setup: Setup) -> 
     acc, known = folded.accelerator, known_part(options.part)
     depths = {fifo.name: fifo.depth for fifo in acc.fifos}
     simulation = simulate(acc.stages, depths)
-    drained = simulate(acc.stages, depths, drains=True).ii_cycles
+    drained = simulate(acc.stages, depths, drains=True)
+    assert not drained.deadlock, "FIFOs that suffice block units that drain"
     reasons = explained(folded, options) if known else None
     given = tuple(options.folding.fifos)
-    return Report(project, acc, simulation, drained, setup.part, setup.clock_mhz, known, reasons, given)
+    cycles = drained.ii_cycles
+    return Report(project, acc, simulation, cycles, setup.part, setup.clock_mhz, known, reasons, given)
 
 
 def _entry(graph: Graph, report: Report, setup: Setup) -> dict[str, Any]:

@@ -151,6 +151,7 @@ def deadlock_error(circle: Sequence[Wait], given: Mapping[str, int], least: Mapp
     small = [name for name in given if given[name] < least[name]]
     full = {wait.fifo for wait in circle if wait.is_full}
     named = [name for name in small if name in full] or small
+    assert named, "least depths block"
     what = "with {:,} words units wait for each other for ever"
     remedy = "give it {:,} words, which cost no cycle, or leave its depth out"
     findings = [
