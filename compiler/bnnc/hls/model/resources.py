@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 UNITS = {"lut": "LUTs", "ff": "FFs", "bram36": "BRAM36", "uram": "UltraRAMs", "dsp": "DSP slices"}
 """What users are told, and how it is called. Inside, block RAMs are counted as halves of 18 kbit."""
+COUNTED = {"bram18": "bram36"}
+"""What users are told instead."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bnnc.errors import BnncError
 from bnnc.hls.folding import Fold
 from bnnc.hls.model.calibration import SHELL
 from bnnc.hls.model.parts import Part
-from bnnc.hls.model.resources import NOTHING, UNITS, Resources, count_text, told, total
+from bnnc.hls.model.resources import COUNTED, NOTHING, Resources, count_text, told, total
 from bnnc.hls.settings import Settings
 from bnnc.hls.solve.options import Option
 from bnnc.hls.solve.program import ANY, BALANCE, Program
@@ -183,7 +183,8 @@ class Solver:
         assert options is not None
         least = Solution(self.space, target, options).resources + self.reserved
         worst = int(np.argmax((amounts(least) - self.goal.allowed) / np.maximum(limits, 1)))
-        kind, option = list(UNITS)[worst], list(BUDGET_KINDS)[worst]
+        option = next(option for option, kind in BUDGET_KINDS.items() if kind == KINDS[worst])
+        kind = COUNTED.get(KINDS[worst], KINDS[worst])
         allowed = _resources(self.goal.allowed).counts[kind]
         taken = told(kind, least.counts[kind])
         found = f"{what}: what comes closest takes {taken}, and {count_text(allowed)} are allowed"
