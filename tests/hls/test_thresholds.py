@@ -131,6 +131,12 @@ def test_a_rate_is_solved_around_them() -> None:
     assert folded.accelerator.settings.entries["few"]["thresholds"] == "bram"
 
 
+def test_only_layers_that_have_them_are_offered_them() -> None:
+    for name, more in (("few", " and thresholds"), ("sums", "")):
+        with pytest.raises(BnncError, match=f"unknown key 'cuts'; give pe and simd and weights{more}$"):
+            fold(network(), Names(), HlsOptions("zcu104", folding=Folding({name: {"cuts": "lut"}})))
+
+
 def test_places_that_are_none_are_refused(tmp_path: Path) -> None:
     for name, place, message in (
         ("few", "uram", "thresholds in 'uram' are not possible; one of lut, bram is"),

@@ -120,7 +120,9 @@ def _checked_lanes(layer: Laned, wanted: Wanted, default: int) -> int:
 
 
 def _checked_fold(layer: Foldable, wanted: Wanted, default: Fold) -> Fold:
-    _refuse_unknown(layer, wanted, ("pe", "simd", "weights", "thresholds"))
+    if "thresholds" in wanted and not layer.has_thresholds:
+        raise BnncError.at(_where(layer), "it has no thresholds", "leave them out")
+    _refuse_unknown(layer, wanted, ("pe", "simd", "weights", *["thresholds"] * layer.has_thresholds))
     fold = Fold(wanted.get("pe", default.pe), wanted.get("simd", default.simd))
     raise_all(
         [
@@ -151,8 +153,6 @@ def _checked_thresholds(layer: Foldable, wanted: Wanted) -> dict[str, Storage]:
     if "thresholds" not in wanted:
         return {}
     possible = (Storage.LUT, Storage.BRAM)
-    if not layer.has_thresholds:
-        raise BnncError.at(_where(layer), "it has no thresholds", "leave them out")
     if wanted["thresholds"] not in possible:
         what = f"thresholds in {wanted['thresholds']!r} are not possible"
         raise BnncError.at(_where(layer), what, f"one of {', '.join(possible)} is")

@@ -19,10 +19,10 @@ from bnnc.ir.value_ops import Rescale
 class Function:
     """An activation as far as its cost goes: integers of `x_bits` become codes of `y_bits`.
 
-    kind: keep; compare, with `steps` cuts that are compared at once; search, with so many found by
-    bisection; table, with so many entries; clip; line or lines, products with constants of
-    `constant_bits`. Cuts lie in `storage`, as `rom_cost` has it; in block RAM those
-    that are compared at once share `banks`.
+    kind: keep; compare, with `steps` cuts that are compared at once; banked, the same with cuts that share
+    banks where they lie in block RAM; search, with so many found by bisection; table, with so many entries;
+    clip; line or lines, products with constants of `constant_bits`. Cuts lie in `storage`, as `rom_cost` has
+    it.
     """
 
     kind: str
@@ -31,11 +31,10 @@ class Function:
     steps: int = 0
     constant_bits: int = 0
     storage: str | None = None
-    banks: bool = False
 
 
 def thresholds(steps: int, x_bits: int, y_bits: int, storage: str | None = None) -> Function:
-    """An activation of so many steps; without any, integers that are handed on."""
+    """An activation of so many steps, each with an array of its own; without any, integers are handed on."""
     kind = "keep" if steps == 0 else "compare" if steps <= MAX_COMPARED else "search"
     return Function(kind, x_bits, y_bits, steps, storage=storage)
 
@@ -51,7 +50,7 @@ def function_of(act: Activation, lo: int, hi: int) -> Function:
             return Function("table", x_bits, y_bits, table.table.shape[1])
         case Threshold() as op:
             found = thresholds(reachable_steps(op, lo, hi).cuts.shape[1], x_bits, y_bits, act.storage)
-            return replace(found, banks=True)
+            return replace(found, kind="banked") if found.kind == "compare" else found
         case Rescale() as op if op.only_clips:
             return Function("clip", x_bits, y_bits)
         case Rescale() as op:
@@ -68,7 +67,7 @@ def function_circuit(f: Function, lanes: int, folds: int) -> Circuit:
             return Circuit(0, 0)
         case "clip":
             return Circuit(lanes * (2 * logic.comparator(f.x_bits) + f.y_bits), 0)
-        case "compare":
+        case "compare" | "banked":
             return _compare(f, lanes, folds)
         case "search":
             return _search(f, lanes, folds)
@@ -84,7 +83,7 @@ def _compare(f: Function, lanes: int, folds: int) -> Circuit:
     """Cuts that do not change are part of the comparison: a table for five bits instead of two."""
     one = logic.comparator(f.x_bits) if folds > 1 else (f.x_bits + 4) / 5
     lut = lanes * (f.steps * one + (logic.ones(f.steps, in_pairs=True) if f.steps > 1 else 0))
-    if f.banks and (f.storage or default_rom(folds, f.x_bits)) == BRAM:
+    if f.kind == "banked" and (f.storage or default_rom(folds, f.x_bits)) == BRAM:
         return Circuit(lut, 0, rom_cost(folds, lanes * f.steps * f.x_bits, BRAM))
     return Circuit(lut, 0, rom_cost(folds, f.x_bits, f.storage, copies=lanes * f.steps))
 
