@@ -223,6 +223,14 @@ def test_a_rate_that_a_choice_is_in_the_way_of() -> None:
     assert re.match(r"layer 'conv1': .* at 100 MHz, and as --folding has it, it takes [\d,]+ for each", text)
 
 
+@pytest.mark.parametrize("chosen", [{"weights": "bram"}, {"thresholds": "lut"}])
+def test_a_choice_that_costs_no_cycle_is_not_in_the_way(chosen: dict[str, str]) -> None:
+    least = {node.node: min(o.cycles for o in node.options) for node in space(convolutional_network).nodes}
+    slowest = max(least, key=lambda name: least[name])
+    text = refusal(convolutional_network, fps=1_000_000, folding=Folding({slowest: chosen}))
+    assert f"layer {slowest!r}" in text and f"at 100 MHz, and it takes {least[slowest]:,} for each" in text
+
+
 def test_the_rate_that_is_offered_instead_is_one_that_fits() -> None:
     """With few tables less than the slowest layer alone could have."""
     budget = {"lut": 0.2}

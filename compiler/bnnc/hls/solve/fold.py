@@ -116,10 +116,11 @@ def _allowed(node: Node, chosen: Choice, has_uram: bool) -> Node:
     """Weights lie outside the FPGA only where that is chosen: it has one memory for all of them."""
     wanted = chosen.get(node.name, chosen.get(node.node, {}))
     kept = [option for option in node.options if _is(option, wanted)]
+    is_slowed = min(o.cycles for o in kept) > min(o.cycles for o in node.options)
     if "weights" not in wanted:
         refused = {Storage.DDR} if has_uram else {Storage.DDR, Storage.URAM}
         kept = [option for option in kept if option.storage not in refused]
-    return replace(node, options=tuple(kept), is_chosen=bool(wanted))
+    return replace(node, options=tuple(kept), is_slowed=is_slowed)
 
 
 def _is(option: Option, wanted: Mapping[str, Any]) -> bool:

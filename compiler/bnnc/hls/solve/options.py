@@ -46,14 +46,14 @@ class Option:
 class Node:
     """The input port or a layer: what can be chosen, and the numbers of the nodes that it reads.
 
-    is_chosen: whether a user has chosen something of it, and `options` are what is left.
+    is_slowed: whether the fastest option is not among them, for a user has chosen others.
     """
 
     name: str
     node: str
     options: tuple[Option, ...]
     reads: tuple[int, ...]
-    is_chosen: bool = False
+    is_slowed: bool = False
 
 
 @dataclass(frozen=True)

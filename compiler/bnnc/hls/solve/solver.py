@@ -168,7 +168,7 @@ class Solver:
         if least <= target:
             return self._too_large(target, wanted, f"{remedy}, a larger part")
         left = f"leave {target:,} cycles" if target else "are more than there are cycles"
-        takes = f"{'as --folding has it, ' if slowest.is_chosen else ''}it takes {least:,} for each at least"
+        takes = f"{'as --folding has it, ' if slowest.is_slowed else ''}it takes {least:,} for each at least"
         what = f"{wanted} {left} at {self.goal.clock_mhz:g} MHz, and {takes}"
         faster = math.ceil(fastest * (self.goal.fps or 0) / 1e6)
         remedy += f", or --clock {faster}" if faster <= MAX_CLOCK_MHZ else ""
