@@ -92,8 +92,8 @@ def decoder(number_bits: int, place_bits: int) -> float:
     """Tables that decode a Huffman code of at most 15 bits a step, as templates/hls/coded_sparse.h.j2 does.
 
     The next 15 bits out of two words, the length of their first code by comparisons with constants, two words
-    that move on, the place of the next one, and the number of the symbol out of those 15 bits. It is on the safe
-    side for few symbols: 48 take a fifth less.
+    that move on, the place of the next one, and the number of the symbol out of those 15 bits. Few symbols
+    take less: 48 a fifth.
     """
     longest, word = 15, 16
     length = multiplexer(word, longest) + longest
