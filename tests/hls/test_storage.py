@@ -25,6 +25,7 @@ from bnnc.hls.model.memory import weights_cost
 from bnnc.hls.mvtu import storages
 from bnnc.hls.names import Names
 from bnnc.hls.project.lint import lint
+from bnnc.hls.roms import array_text
 from bnnc.hls.storage import Storage, Weights, bank_bits, banks, default_storage, stored_weights
 from bnnc.ir.elem import TER
 from bnnc.ir.op import Array
@@ -162,3 +163,10 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
         p.relative_to(tmp_path / "a"): p.read_bytes() for p in (tmp_path / "a").rglob("*") if p.is_file()
     }
     assert files and all((tmp_path / "b" / path).read_bytes() == data for path, data in files.items())
+
+
+def test_arrays_of_banks_are_as_wide_as_what_is_shifted_out_of_them() -> None:
+    """Also where the numbers in a bank happen to be small."""
+    words = np.array([1, 2], np.uint64)
+    assert "static const uint64_t bank[2]" in array_text("bank", words, 36)
+    assert "static const uint8_t bank[2]" in array_text("bank", words)

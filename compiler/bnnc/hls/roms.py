@@ -66,9 +66,11 @@ def reader_function(reader: Reader, body: list[str]) -> str:
     return "\n".join([*head, *(f"    {line}" for line in body), "}"])
 
 
-def array_text(name: str, values: Array) -> str:
-    """An array of words in hexadecimal, in the narrowest type of C."""
-    return _array(name, _c_type(values), [_number(v, True) for v in values.tolist()])
+def array_text(name: str, values: Array, width: int = 1) -> str:
+    """An array of words in hexadecimal, in the narrowest type of C that has `width` bits."""
+    widest = max(int(values.max()), 2**width - 1)
+    c_type = _c_type(np.array([0, widest], np.uint64))
+    return _array(name, c_type, [_number(v, True) for v in values.tolist()])
 
 
 def _array(name: str, c_type: str, numbers: list[str]) -> str:

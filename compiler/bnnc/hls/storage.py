@@ -102,7 +102,8 @@ def _block_ram(unit: str, reader: Reader, words: Array, bits: int) -> Weights:
     width = bank_bits(words.shape[1])
     rows = banks(words, bits, width)
     names = [f"{unit}_{reader.name}_{bank}" for bank in range(len(rows))]
-    arrays = "".join(array_text(name, row) for name, row in zip(names, rows, strict=True))
+    used = [min(width, len(words) * bits - bank * width) for bank in range(len(rows))]
+    arrays = "".join(array_text(*bank) for bank in zip(names, rows, used, strict=True))
     answers = _answers(reader, f"{unit}_{reader.name}_{{bank}}[{reader.index}]", len(words), bits, width)
     text = reader_function(reader, switch(reader.case, answers))
     return Weights(text, arrays, tuple(f"BNNC_BRAM_ROM({name})" for name in names))
