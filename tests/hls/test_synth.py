@@ -85,7 +85,7 @@ def test_bambu(project: Path, program: Callable[[str, str], None]) -> None:
     files = before(project)
     made = synthesize(project, "bambu")
     assert made.figures == Figures(cycles=120, lut=151, ff=340, bram18=5, dsp=0)
-    wanted = "bambu: co-simulated, 120 cycles a sample, 151 LUTs, 340 flip-flops, 2.5 BRAM36, 0 DSP"
+    wanted = "bambu: co-simulated, 120 cycles a sample, 151 LUTs, 340 FFs, 2.5 BRAM36, 0 DSP slices"
     assert str(made) == wanted
     assert before(project) == files, "the tool works on a copy"
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from bnnc.ir.graph import Graph
 
 FIRST_COLUMNS = ("layer", "folding", "cycles")
-COLUMNS = {"lut": "LUT", "ff": "FF", "bram36": "BRAM36", "uram": "URAM", "dsp": "DSP"}
 FRONT_COLUMNS = ("samples/s", "cycles", "LUT", "BRAM36", "LUT share", "BRAM share", "to take")
 
 
@@ -151,11 +150,12 @@ def _fold(graph: Graph, options: HlsOptions, wants_front: bool) -> Found:
 
 
 def _print(found: Found, name: str) -> None:
+    from bnnc.hls.model.resources import TITLES
     from bnnc.report.tables import print_table
 
     rows = _rows(found)
-    kinds = [kind for kind in COLUMNS if any(row.resources.counts[kind] for row in rows)]
-    columns = (*FIRST_COLUMNS, *(COLUMNS[kind] for kind in kinds), "why")
+    kinds = [kind for kind in TITLES if any(row.resources.counts[kind] for row in rows)]
+    columns = (*FIRST_COLUMNS, *(TITLES[kind][0] for kind in kinds), "why")
     print_table(columns, [_row(row, kinds) for row in rows], name)
     goal, acc = found.explained.goal, found.folded.accelerator
     rate = f"{rate_text(goal.rate(found.cycles))} samples a second at {goal.clock_mhz:g} MHz"

@@ -7,6 +7,14 @@ from dataclasses import dataclass
 
 UNITS = {"lut": "LUTs", "ff": "FFs", "bram36": "BRAM36", "uram": "UltraRAMs", "dsp": "DSP slices"}
 """What users are told, and how it is called. Inside, block RAMs are counted as halves of 18 kbit."""
+TITLES = {
+    "lut": ("LUT", "lookup tables"),
+    "ff": ("FF", "flip-flops"),
+    "bram36": ("BRAM36", "block RAMs of 36 kbit"),
+    "uram": ("URAM", "UltraRAMs"),
+    "dsp": ("DSP", "slices for products"),
+}
+"""How a column of them is called, and what that is short for."""
 COUNTED = {"bram18": "bram36"}
 """What users are told instead."""
 

@@ -9,17 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bnnc.errors import BnncError
-from bnnc.hls.model.resources import count_text
+from bnnc.hls.model.resources import UNITS, count_text
 
-NAMES = {
-    "cycles": "cycles a sample",
-    "interval": "cycles between samples",
-    "lut": "LUTs",
-    "ff": "flip-flops",
-    "bram36": "BRAM36",
-    "uram": "URAM",
-    "dsp": "DSP",
-}
+CYCLES = {"cycles": "cycles a sample", "interval": "cycles between samples"}
 
 MEMORY_LUTS = {"RAM32M": 4, "RAM64M": 4, "RAM128X1S": 2, "RAM256X1S": 4} | {
     f"RAM{depth}X1D": luts for depth, luts in ((32, 2), (64, 2), (128, 4))
@@ -46,7 +38,7 @@ class Figures:
     def __str__(self) -> str:
         bram36 = None if self.bram18 is None else self.bram18 / 2
         values = {**asdict(self), "bram36": bram36}
-        known = [(name, values[key]) for key, name in NAMES.items() if values[key] is not None]
+        known = [(name, values[key]) for key, name in (CYCLES | UNITS).items() if values[key] is not None]
         return ", ".join(f"{count_text(value)} {name}" for name, value in known) or "no figures"
 
 

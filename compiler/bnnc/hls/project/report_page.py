@@ -6,20 +6,13 @@ from typing import Any
 
 from bnnc.errors import some_of
 from bnnc.hls.model.memory import fifo_cost
-from bnnc.hls.model.resources import count_text, total
+from bnnc.hls.model.resources import TITLES, count_text, total
 from bnnc.hls.model.sizing import LEAST
 from bnnc.hls.project.picture import HEIGHT, WIDTH, picture
 from bnnc.hls.project.report import Report
 from bnnc.rates import rate_text
 from bnnc.resources import templates
 
-TITLES = {
-    "lut": ("LUT", "lookup tables"),
-    "ff": ("FF", "flip-flops"),
-    "bram36": ("BRAM36", "block RAMs of 36 kbit"),
-    "uram": ("URAM", "UltraRAMs"),
-    "dsp": ("DSP", "slices for products"),
-}
 INSET = 8  # of the bar inside a box
 
 
