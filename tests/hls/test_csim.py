@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 from tests.graphs import random_codes
+from tests.hls.branches import sparse_network
 from tests.hls.projects import dense_network, write_project
 
 from bnnc.errors import BnncError
 from bnnc.executors.hls import HlsExecutor
 from bnnc.hls import csim
+
+FLAGS = csim.FLAGS
 
 
 def test_missing_headers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,6 +40,15 @@ def test_zig_where_there_is_nothing_else(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert csim.compiler()[1:4] == ("-m", "ziglang", "c++")
+
+
+@pytest.mark.usefixtures("cpp")
+def test_a_network_compiles_as_users_compile_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most tests leave optimization out, and there are warnings that only come with it."""
+    assert "-O1" in FLAGS and "-Werror" in FLAGS
+    monkeypatch.setattr(csim, "FLAGS", FLAGS)
+    write_project(sparse_network(), tmp_path)
+    assert "samples" in csim.csim(tmp_path)
 
 
 @pytest.mark.usefixtures("cpp")

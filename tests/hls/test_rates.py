@@ -16,6 +16,7 @@ from bnnc.hls.lower import Accelerator
 from bnnc.hls.model.simulate import simulate
 from bnnc.hls.names import Names
 from bnnc.hls.options import Folding, HlsOptions
+from bnnc.hls.project.source import VITIS, VIVADO, read_source, text, walk
 from bnnc.hls.solve.fold import fold
 from bnnc.ir.graph import Graph
 
@@ -67,9 +68,11 @@ def test_given_depths_may_cost_what_a_rate_leaves() -> None:
     assert simulated_cycles(acc) <= 5_000 and {fifo.name: fifo.depth for fifo in acc.fifos}[deep.name] == 6
 
 
-def test_words_leave_though_no_sample_follows(tmp_path: Path) -> None:
-    """Vitis HLS lets loops begin again by itself: what stands still without input keeps the last words."""
+@pytest.mark.usefixtures("cpp")
+def test_pipelines_flush_in_vitis(tmp_path: Path) -> None:
+    """Its loops begin again by themselves: what stands still without input keeps the last words."""
     write_project(residual_network(), tmp_path)
-    tools = (tmp_path / "src" / "bnnc_tools.h").read_text()
-    vitis = tools[tools.index("__VITIS_HLS__") : tools.index("#else // Vivado HLS")]
-    assert "#define BNNC_PIPELINE BNNC_PRAGMA(HLS PIPELINE II = 1 style = flp)" in vitis
+    for tool, style in ((VITIS, " style = flp"), (VIVADO, "")):
+        pragmas = {text(node).strip() for node in walk(read_source(tmp_path, tool).root, "preproc_call")}
+        pipelines = {pragma for pragma in pragmas if pragma.startswith("#pragma HLS PIPELINE")}
+        assert pipelines == {f"#pragma HLS PIPELINE II = 1{style}"}, tool.name
