@@ -7,6 +7,7 @@ import pytest
 from bnnc.errors import BnncError
 from bnnc.executors import registry
 from bnnc.executors.registry import build_target, check_executors, check_runs_here
+from bnnc.hls.options import HlsOptions
 from bnnc.targets import Target
 
 
@@ -27,6 +28,13 @@ def test_targets_know_their_processor() -> None:
     assert (build_target("arm").cpu, build_target("arm", "generic").cpu) == ("cortex-a72", "generic")
     assert build_target("hls").cpu == ""
     assert build_target("host").cpu != "native"
+
+
+def test_what_hls_stores_as_codes_is_among_its_options() -> None:
+    assert build_target("hls", compress="huffman", hls=HlsOptions(fps=9)).hls == HlsOptions(
+        fps=9, compress="huffman"
+    )
+    assert build_target("host", compress="huffman").compress == "huffman"
 
 
 @pytest.mark.parametrize("machine", ["x86-64-v2", "x86-64-v3"])

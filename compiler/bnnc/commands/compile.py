@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bnnc.commands.hls_options import control_option, hls_options, taken_options
-from bnnc.commands.options import common, network, open_network, progress, working
+from bnnc.commands.options import COMPRESSIONS, common, network, open_network, progress, working
 from bnnc.commands.tune_options import parted, tune_options, tuned_target
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bnnc.executors.verify import Verdict
 
 DEFAULT_SAMPLES = 4
-COMPRESSIONS = ("none", "huffman")
 
 
 @click.command("compile")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bnnc.commands.hls_options import hls_options, taken_options
-from bnnc.commands.options import common, network, open_network, working
+from bnnc.commands.options import COMPRESSIONS, common, network, open_network, working
 from bnnc.errors import errors_within
 from bnnc.rates import rate_text
 
@@ -41,7 +41,7 @@ FRONT_COLUMNS = ("samples/s", "cycles", "LUT", "BRAM36", "LUT share", "BRAM shar
 )
 @click.option(
     "--compress",
-    type=click.Choice(("none", "huffman")),
+    type=click.Choice(COMPRESSIONS),
     default="none",
     help="How weights in block RAM are stored, as `bnnc compile` has it: decoders take their part.",
 )

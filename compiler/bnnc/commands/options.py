@@ -34,6 +34,7 @@ def common(command: Command) -> Command:
     return debug(verbose(command))
 
 
+COMPRESSIONS = ("none", "huffman")
 CALIBRATE_HELP = """Samples by which layers of real numbers are quantized: x.npy, or x.npz with an array `x`.
 Without them steps follow from the largest numbers that could be reached."""
 

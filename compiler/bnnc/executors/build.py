@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,7 @@ def build_executor(graph: Graph, target: BuildTarget, folder: Path, x: Array | N
         chosen = generated_samples(graph, GOLDEN_SAMPLES) if x is None else x[:GOLDEN_SAMPLES]
         codes = encode(graph, chosen)
         golden = (codes, simulator.run(graph, codes))
-        options = replace(target.hls, compress=target.compress)
-        return hls.build(graph, folder, name=graph.name, golden=golden, options=options)
+        return hls.build(graph, folder, name=graph.name, golden=golden, options=target.hls)
     from bnnc.arm import build as arm
 
     choices = dict(target.choices)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bnnc.errors import BnncError, Finding, raise_all
@@ -36,8 +36,9 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class BuildTarget:
-    """What to build for: `processor` is None for hls, which has `hls`. `compress`: none or huffman; `threads`
-    of a run. `choices` are names of stages and of the kernels to compute them by, where they were tuned.
+    """What to build for: `processor` is None for hls, of which all is in `hls`. `compress`: none or huffman;
+    `threads` of a run. `choices` are names of stages and of the kernels to compute them by, where they were
+    tuned.
     """
 
     kind: str
@@ -80,7 +81,7 @@ def build_target(
         case "hls" if cpu:
             raise BnncError.at("target hls", f"it has no CPU {cpu!r}", "leave --cpu out")
         case "hls":
-            return BuildTarget(kind, compress=compress, hls=hls or HlsOptions())
+            return BuildTarget(kind, hls=replace(hls or HlsOptions(), compress=compress))
         case _:
             raise BnncError.at("", f"unknown target {kind!r}", f"there are {', '.join(TARGETS)}")
 
