@@ -18,7 +18,8 @@ MAX_PE = 16
 class Settings:
     """`folds` of the layers with a matrix, `lanes` of the others and of the input port, by name.
 
-    storages, thresholds: where weights and thresholds lie that are not to lie where they do by default.
+    storages: where weights lie; where they do by default if a layer is not there. thresholds: the same of
+    thresholds.
     """
 
     folds: Mapping[str, Fold]
@@ -109,7 +110,12 @@ def chosen_settings(layers: Sequence[Open], chosen: Choice, default: Settings) -
         except BnncError as error:
             findings += error.findings
     raise_all(findings)
-    return Settings(folds, lanes, storages, thresholds)
+    return Settings(folds, lanes, _default_storages(layers, folds) | storages, thresholds)
+
+
+def _default_storages(layers: Sequence[Open], folds: Mapping[str, Fold]) -> dict[str, Storage]:
+    foldable = (layer for layer in layers if isinstance(layer, Foldable))
+    return {layer.name: s for layer in foldable for s in layer.storages(folds[layer.name])[:1]}
 
 
 def _checked_lanes(layer: Laned, wanted: Wanted, default: int) -> int:
@@ -138,10 +144,10 @@ def _checked_fold(layer: Foldable, wanted: Wanted, default: Fold) -> Fold:
 
 
 def _checked_storage(layer: Foldable, wanted: Wanted, fold: Fold) -> dict[str, Storage]:
-    """Nothing where it is the default, or is not chosen."""
-    possible = layer.storages(fold)
-    if "weights" not in wanted or possible[:1] == (wanted["weights"],):
+    """Nothing where none is chosen."""
+    if "weights" not in wanted:
         return {}
+    possible = layer.storages(fold)
     if wanted["weights"] not in possible:
         what = f"weights in {wanted['weights']!r} are not possible with {fold}"
         remedy = f"one of {', '.join(possible)} is" if possible else "leave them out"
