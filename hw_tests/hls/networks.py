@@ -149,11 +149,12 @@ def many_codes() -> Graph:
 
 
 def sparse_codes() -> Graph:
-    """Entries that are smaller as Huffman codes, in lists of uneven rows; one row is empty."""
+    """Entries that take fewer blocks as Huffman codes, in lists of uneven rows; one row is empty."""
     rng = np.random.default_rng(14)
-    weights = np.where(rng.random((12, 120)) < 0.3, rng.choice([-9, -9, 5, 70], (12, 120)), 0)
+    values, shares = np.arange(1, 32) - 16, rng.dirichlet(np.full(31, 0.3))
+    weights = np.where(rng.random((12, 640)) < 0.3, rng.choice(values, (12, 640), p=shares), 0)
     weights[3] = 0
-    e, x = encode(weights.astype(np.int16)), vector(rng, 120)
+    e, x = encode(weights.astype(np.int16)), vector(rng, 640)
     op = SparseDense("sparse", x, e.rows, e.gaps, e.codes, e.table, e.gap_bits, e.code_bits)
     return packed("coded", op)
 
@@ -207,7 +208,7 @@ ENGINES = {
     "coded weights": Case(many_codes, {"compress": "huffman", "folding": {"dense": {"weights": "bram"}}}),
     "sparse, Huffman codes": Case(
         sparse_codes,
-        {"compress": "huffman", "folding": {"sparse": {"pe": 3, "simd": 2, "weights": "bram"}}},
+        {"compress": "huffman", "folding": {"sparse": {"pe": 2, "simd": 4, "weights": "bram"}}},
     ),
     "thresholds in bram": Case(
         steps(elem("u2")), {"folding": {"steps": {"pe": 3, "simd": 5, "thresholds": "bram"}}}
