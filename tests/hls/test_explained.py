@@ -7,6 +7,7 @@ from bnnc.hls.lanes import Lane, Wire
 from bnnc.hls.model.parts import PARTS
 from bnnc.hls.model.resources import Resources
 from bnnc.hls.solve.explain import Explained
+from bnnc.hls.solve.fold import _allowed
 from bnnc.hls.solve.options import Node, Option
 from bnnc.hls.solve.solver import Goal, Solution
 from bnnc.hls.solve.space import Space
@@ -47,6 +48,22 @@ def test_the_fastest_choice_is_told_to_be_that() -> None:
     slower = option(600, Storage.BRAM, lut=90)
     assert why(chosen, slower) == "sets the rate; PE 20, SIMD 1 would take 600 cycles; no choice is faster"
     assert why(chosen) == "sets the rate; the only choice"
+
+
+def test_what_a_file_says_is_not_the_only_choice() -> None:
+    chosen = option(500, Storage.BRAM)
+    node = Node("conv", "Conv_1", (chosen, option(400, Storage.BRAM)), ())
+    allowed = _allowed(node, {"conv": {"pe": 24}}, has_uram=False)
+    found = Explained(Solution(Space([allowed], {}), 500, (chosen,)), GOAL)
+    assert found.why(allowed, chosen) == "sets the rate; as the folding file has it"
+
+
+def test_a_given_fifo_sets_the_rate_instead_of_the_slowest_layer() -> None:
+    chosen = option(500, Storage.BRAM)
+    node = Node("conv", "Conv_1", (chosen,), ())
+    found = Explained(Solution(Space([node], {}), 500, (chosen,)), GOAL, shallow=("from_a", "from_b"))
+    told = "the slowest layer, but from_a, from_b, as shallow as given, set the rate; the only choice"
+    assert found.why(node, chosen) == told
 
 
 def test_what_is_exceeded_is_told_in_the_same_units() -> None:

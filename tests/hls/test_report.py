@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +15,7 @@ from tests.hls.branches import residual_network, sparse_network
 from tests.hls.projects import convolutional_network, dense_network, write_project
 
 from bnnc.hls.build import _report
+from bnnc.hls.model.parts import known_part
 from bnnc.hls.names import Names
 from bnnc.hls.options import Folding, HlsOptions
 from bnnc.hls.project.report import Report
@@ -97,6 +98,13 @@ def test_a_depth_that_was_given_is_told_where_it_costs_cycles() -> None:
         f"(at times full at the depth that was given: {deep.name}). "
     ) in found["bottleneck"]["why"]
     assert {fifo["name"] for fifo in found["fifos"] if fifo["given"]} == given.keys()
+    fifos = {fifo["name"]: fifo for fifo in found["fifos"]}
+    assert [name for name, fifo in fifos.items() if fifo["costs_rate"]] == [deep.name]
+    assert fifos[deep.name]["binding"] and not fifos[roomy.name]["binding"]
+    slowest = next(row for row in found["layers"] if row["name"] == found["bottleneck"]["layer"])
+    assert slowest["why"].startswith(
+        f"the slowest layer, but {deep.name}, as shallow as given, sets the rate"
+    )
 
 
 def test_a_depth_that_costs_nothing_is_no_hint() -> None:
@@ -113,6 +121,33 @@ def test_other_foldings_take_less_the_slower_they_are(tmp_path: Path) -> None:
     assert len(cycles) >= 2 and found["ii_cycles"] not in cycles
     taken = [other["resources"]["lut"] for other in found["alternatives"]]
     assert cycles == sorted(cycles) and taken == sorted(taken, reverse=True)
+
+
+@pytest.mark.parametrize("network", [residual_network, convolutional_network])
+def test_other_foldings_are_of_the_solver_where_this_one_is(network: Callable[[], Graph]) -> None:
+    """What is faster takes no smaller share of the part, what is slower no larger one."""
+    options = HlsOptions(fps=20_000)
+    found = made(network(), options)
+    assert found.values["alternatives_by"] == "solver" and found.explained is not None
+    solution, has = found.explained.solution, known_part(options.part)
+    assert has is not None
+    whole = {kind: n for kind, n in has.resources.counts.items() if n}
+
+    def share(taken: Mapping[str, float]) -> float:
+        return max(taken[kind] / n for kind, n in whole.items())
+
+    mine, others = share(solution.resources.counts), found.values["alternatives"]
+    assert {other["ii_cycles"] > solution.cycles for other in others} == {False, True}
+    for other in others:
+        is_slower = other["ii_cycles"] > solution.cycles
+        assert share(other["resources"]) <= mine if is_slower else share(other["resources"]) >= mine
+    assert "Found by the same solver" in page(found)
+
+
+def test_other_foldings_do_not_compare_with_one_that_was_given() -> None:
+    found = made(convolutional_network(), HlsOptions())
+    assert found.values["alternatives_by"] == "layer"
+    assert "its row does not compare with these" in page(found)
 
 
 def test_fifos_deeper_than_two_words_are_binding_unless_given(tmp_path: Path) -> None:

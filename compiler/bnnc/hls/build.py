@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnc.hls.model.parts import known_part
+from bnnc.hls.model.shallow import costly
 from bnnc.hls.model.simulate import simulate
 from bnnc.hls.names import Names, identifier
 from bnnc.hls.options import HlsOptions, folding_text
@@ -57,9 +58,21 @@ def _report(project: str, folded: Folded, options: HlsOptions, setup: Setup) -> 
     drained = simulate(acc.stages, depths, drains=True)
     assert not drained.deadlock, "FIFOs that suffice block units that drain"
     reasons = explained(folded, options) if known else None
-    given = tuple(options.folding.fifos)
-    cycles = drained.ii_cycles
-    return Report(project, acc, simulation, cycles, setup.part, setup.clock_mhz, known, reasons, given)
+    given = options.folding.fifos
+    shallow = costly(acc.stages, acc.fifos, given, simulation)
+    return Report(
+        project,
+        acc,
+        simulation,
+        drained.ii_cycles,
+        setup.part,
+        setup.clock_mhz,
+        known,
+        reasons,
+        tuple(given),
+        shallow,
+        folded.solver,
+    )
 
 
 def _entry(graph: Graph, report: Report, setup: Setup) -> dict[str, Any]:

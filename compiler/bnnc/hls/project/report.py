@@ -21,7 +21,7 @@ from bnnc.hls.model.sizing import LEAST
 from bnnc.hls.network import Stage
 from bnnc.hls.solve.explain import SETS_THE_RATE, Explained, Row
 from bnnc.hls.solve.options import Node, Option
-from bnnc.hls.solve.solver import Goal, Solution
+from bnnc.hls.solve.solver import Goal, Solution, Solver
 from bnnc.hls.solve.space import amounts
 from bnnc.rates import rate
 
@@ -34,7 +34,8 @@ class Report:
     """An accelerator for a part, or for one that nothing is known of, as it is simulated.
 
     `drained_cycles`: of a sample where pipelines are empty between samples. `explained`: why each layer is
-    folded as it is, where the part is known. `given`: FIFOs whose depths somebody chose.
+    folded as it is, where the part is known. `given`: FIFOs whose depths somebody chose, `shallow` those of
+    them that cost cycles. `solver`: what found the folding, if something did.
     """
 
     name: str
@@ -46,6 +47,8 @@ class Report:
     part: Part | None
     explained: Explained | None
     given: Collection[str] = ()
+    shallow: Collection[str] = ()
+    solver: Solver | None = None
 
     @property
     def fps(self) -> float:
@@ -72,6 +75,7 @@ class Report:
             "layers": [self._layer(name, stages) for name, stages in self._by_layer().items()],
             "fifos": self._fifos(),
             "alternatives": self._alternatives(),
+            "alternatives_by": "solver" if self.solver else "layer",
         }
 
     @property
@@ -156,9 +160,8 @@ class Report:
         }
 
     def _given_hint(self) -> str:
-        """Which of the depths that somebody chose may be why."""
-        high = self.simulation.high_water
-        full = [f.name for f in self.accelerator.fifos if f.name in self.given and high[f.name] == f.depth]
+        """Which of the depths that somebody chose are why."""
+        full = list(self.shallow)
         return f" (at times full at the depth that was given: {some_of(full)})" if full else ""
 
     def _fifos(self) -> list[dict[str, Any]]:
@@ -176,20 +179,22 @@ class Report:
                 "depth": fifo.depth,
                 "high_water": self.simulation.high_water[fifo.name],
                 "given": fifo.name in self.given,
-                "binding": fifo.depth > LEAST and fifo.name not in self.given,
+                "costs_rate": fifo.name in self.shallow,
+                "binding": fifo.name in self.shallow or (fifo.depth > LEAST and fifo.name not in self.given),
                 "resources": fifo_cost(fifo.depth, fifo.bits).counts,
             }
             for fifo in self.accelerator.fifos
         ]
 
     def _alternatives(self) -> list[dict[str, Any]]:
-        """At other rates, every layer by itself as small as that allows."""
+        """At other rates: by the same solver, or every layer by itself as small as that allows."""
         if self.explained is None:
             return []
         solution, goal = self.explained.solution, self.explained.goal
         fastest = max(min(option.cycles for option in node.options) for node in solution.space.nodes)
         targets = sorted({max(fastest, int(solution.cycles * times)) for times in TIMES})
-        found = [solution, *(_at_rate(solution, goal, target) for target in targets)]
+        tried = [self._smallest(solution, goal, target) for target in targets]
+        found = [solution, *filter(None, tried)]
         kept = [s for s in found if not any(_is_better(other, s) for other in found)]
         return [
             {
@@ -200,6 +205,9 @@ class Report:
             }
             for s in {s.cycles: s for s in kept if s.cycles != solution.cycles}.values()
         ]
+
+    def _smallest(self, solution: Solution, goal: Goal, target: int) -> Solution | None:
+        return self.solver.smallest(target) if self.solver else _at_rate(solution, goal, target)
 
 
 def _at_rate(solution: Solution, goal: Goal, target: int) -> Solution:

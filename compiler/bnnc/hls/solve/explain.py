@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bnnc.errors import some_of
 from bnnc.hls.folding import Fold
 from bnnc.hls.model.resources import NOTHING, Resources, told
 from bnnc.hls.solve.options import Node, Option
@@ -30,11 +31,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Explained:
-    """A solution, told for a part and a clock; `thresholds`: where a user wants them to lie, by layer."""
+    """A solution, told for a part and a clock; `thresholds`: where a user wants them to lie, by layer.
+
+    shallow: FIFOs whose depth a user chose, with which samples come more slowly than from the slowest layer.
+    """
 
     solution: Solution
     goal: Goal
     thresholds: Mapping[str, Storage] = field(default_factory=dict)
+    shallow: tuple[str, ...] = ()
 
     def rows(self) -> list[Row]:
         """Of every layer, and of all width converters."""
@@ -58,9 +63,9 @@ class Explained:
         """A smaller choice would be too slow; a larger one has its price."""
         slower = [other for other in node.options if other.cycles > self.solution.target]
         is_slowest = option.cycles == self.solution.cycles
-        parts = [SETS_THE_RATE] if is_slowest else []
+        parts = [self._slowest()] if is_slowest else []
         if len(node.options) == 1:
-            parts.append("the only choice")
+            parts.append("as the folding file has it" if node.is_chosen else "the only choice")
         elif slower:
             next_one = self._cheapest(slower, min(other.cycles for other in slower))
             parts.append(f"{_instead(next_one, option)} would take {next_one.cycles:,} cycles")
@@ -74,6 +79,13 @@ class Explained:
         elif is_slowest and len(node.options) > 1:
             parts.append("no choice is faster")
         return "; ".join(parts)
+
+    def _slowest(self) -> str:
+        """Of the layer that would set the rate if no FIFO did."""
+        if not self.shallow:
+            return SETS_THE_RATE
+        verb = "sets" if len(self.shallow) == 1 else "set"
+        return f"the slowest layer, but {some_of(self.shallow)}, as shallow as given, {verb} the rate"
 
     def _cheapest(self, options: Sequence[Option], cycles: int) -> Option:
         """Of those with so many cycles, by the sum of the shares of the part."""

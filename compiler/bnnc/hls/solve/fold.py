@@ -17,6 +17,7 @@ from bnnc.hls.layers import Plan
 from bnnc.hls.lower import Accelerator, assemble
 from bnnc.hls.model.parts import PARTS, Part, known_part, part_of
 from bnnc.hls.model.resources import NOTHING, Resources
+from bnnc.hls.model.shallow import costly
 from bnnc.hls.model.simulate import simulate
 from bnnc.hls.names import Names
 from bnnc.hls.options import BALANCED, MAXIMAL, MINIMAL, Choice, HlsOptions
@@ -81,15 +82,24 @@ def _check_memories(layers: Sequence[Open], settings: Settings, part: Part | Non
 
 def explained(folded: Folded, options: HlsOptions) -> Explained:
     """Also of a folding that nobody solved: as the choice that it is among all others."""
-    settings = folded.accelerator.settings
+    settings, shallow = folded.accelerator.settings, costly_fifos(folded, options)
     if folded.solution is not None:
-        return Explained(folded.solution, goal_of(options), settings.thresholds)
+        return Explained(folded.solution, goal_of(options), settings.thresholds, shallow)
     entries, nodes = settings.entries, nodes_of(folded.plan, options.compresses)
     chosen = [next(o for o in node.options if _is(o, entries.get(node.name, {}))) for node in nodes]
     has_uram = part_of(options.part).resources.uram > 0
     space = Space([_allowed(node, {}, has_uram) for node in nodes], {})
     solution = Solution(space, folded.accelerator.cycles, tuple(chosen))
-    return Explained(solution, goal_of(options), settings.thresholds)
+    return Explained(solution, goal_of(options), settings.thresholds, shallow)
+
+
+def costly_fifos(folded: Folded, options: HlsOptions) -> tuple[str, ...]:
+    """Those whose depth somebody chose and which are why a sample takes longer than the slowest unit."""
+    acc, given = folded.accelerator, options.folding.fifos
+    if not given:
+        return ()
+    run = simulate(acc.stages, {fifo.name: fifo.depth for fifo in acc.fifos})
+    return costly(acc.stages, acc.fifos, given, run)
 
 
 def cycles_of(folded: Folded, options: HlsOptions) -> int:
@@ -120,7 +130,8 @@ def _allowed(node: Node, chosen: Choice, has_uram: bool) -> Node:
     if "weights" not in wanted:
         refused = {Storage.DDR} if has_uram else {Storage.DDR, Storage.URAM}
         kept = [option for option in kept if option.storage not in refused]
-    return replace(node, options=tuple(kept), is_slowed=is_slowed)
+    is_chosen = any(not _is(option, wanted) for option in node.options)
+    return replace(node, options=tuple(kept), is_slowed=is_slowed, is_chosen=is_chosen)
 
 
 def _is(option: Option, wanted: Mapping[str, Any]) -> bool:

@@ -46,7 +46,8 @@ class Option:
 class Node:
     """The input port or a layer: what can be chosen, and the numbers of the nodes that it reads.
 
-    is_slowed: whether the fastest option is not among them, for a user has chosen others.
+    is_slowed: whether the fastest option is not among them, for a user has chosen others. is_chosen: whether
+    a user has chosen anything of it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Node:
     options: tuple[Option, ...]
     reads: tuple[int, ...]
     is_slowed: bool = False
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True)
