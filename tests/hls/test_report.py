@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,6 +25,7 @@ from bnnc.hls.solve.fold import fold
 from bnnc.ir.graph import Graph
 
 KINDS = {"lut", "ff", "bram36", "uram", "dsp"}
+WHOLE = {"resources", "available", "around", "folding"}
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
@@ -55,6 +56,28 @@ def test_figures_are_those_of_the_models(tmp_path: Path) -> None:
     assert [(f["name"], f["depth"], f["bits"]) for f in found["fifos"]] == [
         (f.name, f.depth, f.bits) for f in acc.fifos
     ]
+
+
+def paths(value: object, path: str = "") -> Iterator[str]:
+    """`fifos[].depth` of every value; what has keys of kinds of resources or of settings is one."""
+    if isinstance(value, dict) and path.rpartition(".")[2] not in WHOLE:
+        for key, inner in value.items():
+            yield from paths(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        assert value
+        for inner in value:
+            yield from paths(inner, f"{path}[]")
+    else:
+        yield path
+
+
+def test_all_keys_are_documented(tmp_path: Path, repository: Path) -> None:
+    text = (repository / "docs" / "hls_projects.md").read_text()
+    table = text[text.index("## The report") : text.index("Resources are objects")]
+    listed = [
+        key for row in table.split("\n| ")[2:] for key in re.findall("`([^`]+)`", row.partition(" | ")[0])
+    ]
+    assert sorted(listed) == sorted(set(paths(report(convolutional_network(), tmp_path))))
 
 
 def test_parts_add_up_to_the_whole(tmp_path: Path) -> None:
