@@ -158,9 +158,10 @@ def _search_text(
         "cut",
         ("lane", "fold", "stage", "reached"),
         "lane * STAGES + stage",
-        "(fold << stage) + reached",
+        _place(cuts, lanes, "(fold << stage)", "reached"),
     )
-    level = Reader("level_t", "level", ("lane", "fold", "reached"), "lane", f"(fold << {stages}) + reached")
+    reached = _place(levels, lanes, f"(fold << {stages})", "reached")
+    level = Reader("level_t", "level", ("lane", "fold", "reached"), "lane", reached)
     roms = [rom(name, cut, _stage_rows(cuts, lanes, stages)), rom(name, level, _rows(levels, lanes))]
     text = _text(f"bnnc::Steps<{name}>", "steps", name, head + fields, roms)
     return replace(text, head=tuple(line for part in roms for line in bound(part, storage)))
@@ -187,7 +188,8 @@ def _table_text(
         f"static const int ENTRIES = {op.table.shape[1]}, SHIFT = {op.shift};",
     ]
     first = Reader("index_t", "first", ("lane", "fold"), "lane", "fold")
-    entry = Reader("Y::code_t", "entry", ("lane", "fold", "place"), "lane", "fold * ENTRIES + place")
+    place = _place(op.table, lanes, "fold * ENTRIES", "place")
+    entry = Reader("Y::code_t", "entry", ("lane", "fold", "place"), "lane", place)
     roms = [
         rom(name, first, _per_lane(offsets[:, None], lanes, 1)),
         rom(name, entry, _rows(lane.codes(op.table), lanes)),
@@ -244,8 +246,22 @@ def _rows(values: Array, lanes: int) -> list[Array]:
     return list(_folds(values, lanes).transpose(1, 0, 2).reshape(lanes, -1))
 
 
+def _place(values: Array, lanes: int, first: str, place: str) -> str:
+    """C++: the index of a channel's entry number `place`, those of its fold begin at `first`."""
+    return f"{first} + {place}" if len(_folds(values, lanes)) > 1 else place
+
+
+def is_common(values: Array) -> bool:
+    """Whether all channels have the same row of `values` (C, K)."""
+    return bool((values == values[:1]).all())
+
+
 def _folds(values: Array, lanes: int) -> Array:
-    """(C, K) to (folds, lanes, K); lanes of the last fold beyond C repeat the last channel."""
+    """(C, K) to (folds, lanes, K); lanes of the last fold beyond C repeat the last channel.
+
+    One fold is as good as all of them where channels have the same.
+    """
+    values = values[:1] if is_common(values) else values
     folded: Array = np.pad(values, ((0, -len(values) % lanes), (0, 0)), mode="edge")
     return folded.reshape(-1, lanes, values.shape[1])
 

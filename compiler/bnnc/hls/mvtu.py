@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import Wire, signed_bits
 from bnnc.hls.matrix import Matrix
 from bnnc.hls.model.compute import mvtu_cost
-from bnnc.hls.model.functions import function_of
+from bnnc.hls.model.functions import Function, function_of
 from bnnc.hls.model.memory import BEAT_BITS
 from bnnc.hls.model.products import Form, cheapest
 from bnnc.hls.model.resources import Resources
@@ -92,12 +93,21 @@ def mvtu_resources(m: Matrix, act: Activation, fold: Fold, storage: Storage | No
         words=words,
         folds=folds,
         uses=folds * _at_once(m, fold) // m.groups,
-        function=function_of(act, m.lo, m.hi),
+        function=_function(m, act, fold),
         storage=storage or default_storage(folds * words),
         extra_bits=m.in_bits(fold.simd) - lanes * m.x.bits,
         form=form_of(m, act, fold),
         at_once=_at_once(m, fold),
     )
+
+
+def _function(m: Matrix, act: Activation, fold: Fold) -> Function:
+    """Of sums; cuts that all rows have in common are those of numbers that rows of weights move apart."""
+    function = function_of(act, m.lo, m.hi)
+    if "cut" not in function.common:
+        return function
+    acc = accumulator_of(m, act, form_of(m, act, fold), weight_lanes(m, fold))
+    return replace(function, common=function_of(acc.act, acc.lo, acc.hi).common)
 
 
 def form_of(m: Matrix, act: Activation, fold: Fold) -> Form:

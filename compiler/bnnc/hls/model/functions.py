@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from bnnc.hls.activations import MAX_COMPARED, Activation, reachable_steps
+import numpy as np
+
+from bnnc.hls.activations import MAX_COMPARED, Activation, is_common, reachable_steps
 from bnnc.hls.lanes import signed_bits
 from bnnc.hls.model import logic
 from bnnc.hls.model.memory import BRAM, default_rom, is_small, rom_cost
 from bnnc.hls.model.resources import Circuit, Resources, total
 from bnnc.hls.rescale import lines_of
 from bnnc.ir.integer_ops import Table, Threshold
+from bnnc.ir.op import Array
 from bnnc.ir.value_ops import Rescale
 
 
@@ -22,7 +25,7 @@ class Function:
     kind: keep; compare, with `steps` cuts that are compared at once; banked, the same with cuts that share
     banks where they lie in block RAM; search, with so many found by bisection; table, with so many entries;
     clip; line or lines, products with constants of `constant_bits`. Cuts lie in `storage`, as `rom_cost` has
-    it.
+    it. Of the arrays cut, level, first, entry and line, all channels have the same row of those in `common`.
     """
 
     kind: str
@@ -31,6 +34,11 @@ class Function:
     steps: int = 0
     constant_bits: int = 0
     storage: str | None = None
+    common: frozenset[str] = frozenset()
+
+    def folds(self, array: str, folds: int) -> int:
+        """Rows of an array: one for each of `folds` channels in turn, or for all of them."""
+        return 1 if array in self.common else folds
 
 
 def thresholds(steps: int, x_bits: int, y_bits: int, storage: str | None = None) -> Function:
@@ -47,17 +55,27 @@ def function_of(act: Activation, lo: int, hi: int) -> Function:
         case None:
             return Function("keep", x_bits, y_bits)
         case Table() as table:
-            return Function("table", x_bits, y_bits, table.table.shape[1])
+            common = _common(first=table.first[:, None], entry=table.table)
+            return Function("table", x_bits, y_bits, table.table.shape[1], common=common)
         case Threshold() as op:
-            found = thresholds(reachable_steps(op, lo, hi).cuts.shape[1], x_bits, y_bits, act.storage)
-            return replace(found, kind="banked") if found.kind == "compare" else found
+            rows = reachable_steps(op, lo, hi)
+            found = thresholds(rows.cuts.shape[1], x_bits, y_bits, act.storage)
+            kind = "banked" if found.kind == "compare" else found.kind
+            return replace(found, kind=kind, common=_common(cut=rows.cuts, level=rows.levels))
         case Rescale() as op if op.only_clips:
             return Function("clip", x_bits, y_bits)
         case Rescale() as op:
             lines = lines_of(op, lo, hi)
             factors = lines.multiplier
             bits = signed_bits(int(factors.min()), int(factors.max()))
-            return Function("lines" if len(factors) == 2 else "line", x_bits, y_bits, lines.sum_bits, bits)
+            kind = "lines" if len(factors) == 2 else "line"
+            common = _common(line=np.vstack([factors, lines.offset]).T)
+            return Function(kind, x_bits, y_bits, lines.sum_bits, bits, common=common)
+
+
+def _common(**arrays: Array) -> frozenset[str]:
+    """Those whose rows (C, K) are the same for all channels."""
+    return frozenset(name for name, rows in arrays.items() if is_common(rows))
 
 
 def function_circuit(f: Function, lanes: int, folds: int) -> Circuit:
@@ -73,14 +91,16 @@ def function_circuit(f: Function, lanes: int, folds: int) -> Circuit:
             return _search(f, lanes, folds)
         case "table":
             lut = lanes * (1.5 * f.x_bits + logic.comparator(f.x_bits))
-            firsts = rom_cost(folds, f.x_bits, copies=lanes)
-            return Circuit(lut, 0, firsts + rom_cost(folds * f.steps, f.y_bits, copies=lanes))
+            firsts = rom_cost(f.folds("first", folds), f.x_bits, copies=lanes)
+            entries = rom_cost(f.folds("entry", folds) * f.steps, f.y_bits, copies=lanes)
+            return Circuit(lut, 0, firsts + entries)
         case _:
             return _line(f, lanes, folds)
 
 
 def _compare(f: Function, lanes: int, folds: int) -> Circuit:
     """Cuts that do not change are part of the comparison: a table for five bits instead of two."""
+    folds = f.folds("cut", folds)
     one = logic.comparator(f.x_bits) if folds > 1 else (f.x_bits + 4) / 5
     lut = lanes * (f.steps * one + (logic.ones(f.steps, in_pairs=True) if f.steps > 1 else 0))
     if f.kind == "banked" and (f.storage or default_rom(folds, f.x_bits)) == BRAM:
@@ -90,8 +110,8 @@ def _compare(f: Function, lanes: int, folds: int) -> Circuit:
 
 def _search(f: Function, lanes: int, folds: int) -> Circuit:
     stages = f.steps.bit_length()
-    cuts = [rom_cost(folds << stage, f.x_bits, f.storage, lanes) for stage in range(stages)]
-    levels = rom_cost(folds << stages, f.y_bits, f.storage, lanes)
+    cuts = [rom_cost(f.folds("cut", folds) << stage, f.x_bits, f.storage, lanes) for stage in range(stages)]
+    levels = rom_cost(f.folds("level", folds) << stages, f.y_bits, f.storage, lanes)
     return Circuit(lanes * stages * logic.comparator(f.x_bits), 0, total(cuts) + levels)
 
 
@@ -101,7 +121,7 @@ def _line(f: Function, lanes: int, folds: int) -> Circuit:
     one = logic.comparator(f.x_bits) * (bends - 1) + 1.5 * f.steps
     if not logic.in_dsp(f.x_bits, f.constant_bits):
         one += logic.product(f.x_bits, f.constant_bits)
-    bits = f.constant_bits + f.steps
+    bits, folds = f.constant_bits + f.steps, f.folds("line", folds)
     arrays = (
         rom_cost(folds, bits, copies=lanes * bends) if is_small(folds, bits) else _packed(f, lanes, folds)
     )
