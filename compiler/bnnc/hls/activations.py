@@ -8,9 +8,10 @@ import numpy as np
 
 from bnnc.hls.cpp import struct, word_type
 from bnnc.hls.lanes import Lane, lane_for, lane_of, signed_bits
+from bnnc.hls.legends import cuts_legend, stages_legend
 from bnnc.hls.rescale import lines_of
 from bnnc.hls.roms import Reader, Rom, rom
-from bnnc.hls.storage import Storage, bound, stored_constants
+from bnnc.hls.storage import Storage, bound, shares_banks, stored_constants
 from bnnc.ir.elem import B1_PM, Elem
 from bnnc.ir.integer_ops import Table, Threshold
 from bnnc.ir.op import Array
@@ -126,11 +127,14 @@ def _compare_text(
     cuts = _per_lane(rows.cuts, lanes, n_steps)
     cut = Reader("cut_t", "cut", step, "lane * STEPS + step", "fold")
     stored = stored_constants(name, cut, np.array(cuts), cut_bits, storage)
+    depth = len(cuts[0])
+    is_banked = shares_banks(depth, cut_bits, storage)
+    legend = cuts_legend(lanes, n_steps, depth, cut_bits, is_banked) if stored.arrays else ""
     roms = [
         rom(
             name, Reader("level_t", "base", step[:2], "lane", "fold"), _per_lane(rows.base[:, None], lanes, 1)
         ),
-        Rom(stored.arrays, stored.function),
+        Rom(legend + stored.arrays, stored.function),
         rom(
             name,
             Reader("level_t", "jump", step, "lane * STEPS + step", "fold"),
@@ -164,7 +168,10 @@ def _search_text(
     level = Reader("level_t", "level", ("lane", "fold", "reached"), "lane", reached)
     roms = [rom(name, cut, _stage_rows(cuts, lanes, stages)), rom(name, level, _rows(levels, lanes))]
     text = _text(f"bnnc::Steps<{name}>", "steps", name, head + fields, roms)
-    return replace(text, head=tuple(line for part in roms for line in bound(part, storage)))
+    legend = stages_legend(lanes, stages, len(_folds(cuts, lanes)) == 1)
+    return replace(
+        text, arrays=legend + text.arrays, head=tuple(line for part in roms for line in bound(part, storage))
+    )
 
 
 def _stage_rows(cuts: Array, lanes: int, stages: int) -> list[Array]:

@@ -12,6 +12,7 @@ from bnnc.hls.accumulators import Accumulator, accumulator_of
 from bnnc.hls.activations import Activation, activation_text
 from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import Wire, signed_bits
+from bnnc.hls.legends import MOVED_LEGEND, matrix_legend
 from bnnc.hls.matrix import Matrix
 from bnnc.hls.model.compute import mvtu_cost
 from bnnc.hls.model.functions import Function, function_of
@@ -49,9 +50,12 @@ def matrix_unit(
     if weights is None:
         assert storage in storages(m, fold), f"the weights of {name} do not fit into a word of {storage}"
         weights = stored_weights(name, _weight_words(m, fold), weight_bits(m, fold), storage)
+        legend = matrix_legend(m, fold.pe, weight_lanes(m, fold), storage) if weights.arrays else ""
+        weights = replace(weights, arrays=legend + weights.arrays)
     engine = "streamed_mvtu" if storage is Storage.DDR else "mvtu"
     acc = accumulator_of(m, act, form_of(m, act, fold), weight_lanes(m, fold))
     out = activation_text(acc.act, name, fold.pe, acc.lo, acc.hi)
+    moved = MOVED_LEGEND if out.arrays and acc.act is not act else ""
     wire = Wire(act.lane, fold.pe, m.vectors * m.shape[0], act.lo, act.hi, m.vectors)
     return Unit(
         name=name,
@@ -65,7 +69,7 @@ def matrix_unit(
         trace=mvtu_trace(m.vectors, folds_of(m, fold), words, m.groups // _at_once(m, fold)),
         resources=mvtu_resources(m, act, fold, storage),
         parameters=f"{_struct(m, acc, fold, f'{name}_matrix', weights.function)}\n{out.struct}",
-        rom=weights.arrays + out.arrays,
+        rom=weights.arrays + moved + out.arrays,
         head=(*weights.head, *out.head),
         streams_weights=storage is Storage.DDR,
         memory=weights.memory,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ from bnnc.hls.activations import Activation, activation_text
 from bnnc.hls.cpp import amount, struct, word_type
 from bnnc.hls.folding import Fold
 from bnnc.hls.lanes import MAX_WORD_BITS, Wire, divisors, signed_bits
+from bnnc.hls.legends import entries_legend
 from bnnc.hls.matrix import in_32_bits
 from bnnc.hls.model.compute import sparse_cost
 from bnnc.hls.model.functions import function_of
@@ -129,6 +130,8 @@ def sparse_unit(
     out = activation_text(act, name, fold.pe, s.lo, s.hi)
     if coded is None:
         entries = stored_weights(name, entry_words(s, fold.pe), s.entry_bits, storage)
+        legend = entries_legend(fold.pe, s.code_bits, s.entries.gap_bits, deal.steps, storage)
+        entries = replace(entries, arrays=legend + entries.arrays if entries.arrays else "")
     else:
         entries = coded_weights(name, coded)
     engine, *others = _engines(storage, coded is not None)

@@ -69,11 +69,15 @@ def stored_constants(unit: str, reader: Reader, words: Array, bits: int, storage
 
     storage None: the tool's own tables for few of them, banks for more.
     """
-    depth = words.shape[1]
-    if depth > 1 and (storage or default_rom(depth, bits)) == Storage.BRAM:
+    if shares_banks(words.shape[1], bits, storage):
         return _block_ram(unit, reader, words.astype(np.uint64) & np.uint64(2**bits - 1), bits)
     constants = rom(unit, reader, list(words))
     return Weights(constants.function, constants.arrays, bound(constants, storage))
+
+
+def shares_banks(depth: int, bits: int, storage: Storage | None) -> bool:
+    """Whether constants lie in banks of block RAM."""
+    return depth > 1 and (storage or default_rom(depth, bits)) == Storage.BRAM
 
 
 def bound(constants: Rom, storage: Storage | None) -> tuple[str, ...]:
