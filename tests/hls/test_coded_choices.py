@@ -18,8 +18,13 @@ from tests.hls.test_coded import frequent_network, in_block_ram
 from tests.hls.test_solver import shallow
 from tests.hls.test_sparse_codes import two_layers
 
+from bnnc.commands.compile import _summarize
+from bnnc.commands.fold import Found, _print
 from bnnc.errors import BnncError
+from bnnc.executors.manifest import Manifest, signatures
+from bnnc.hls.coded import codes_note
 from bnnc.hls.model.parts import part_of
+from bnnc.hls.model.resources import count_text
 from bnnc.hls.names import Names
 from bnnc.hls.options import Folding as Chosen
 from bnnc.hls.options import HlsOptions
@@ -97,6 +102,34 @@ def test_decoders_beyond_the_budget_are_refused_or_left_out() -> None:
         fold(graph, Names(), options)
     found = fold(graph, Names(), replace(options, folding=Chosen(free)))
     assert found.accelerator.resources.lut <= options.budget["lut"] * PART.resources.lut
+
+
+def test_codes_that_take_more_than_plain_weights_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The difference of two projects with the same folding; nothing is told of weights that stay plain."""
+    graph = frequent_network()
+    folding = in_block_ram(graph, smallest_folding(graph))
+    lanes = fold(graph, Names(), replace(OPTIONS, folding=Chosen(folding))).accelerator.settings.entries
+    options = replace(OPTIONS, folding=Chosen({**lanes, **folding}))
+    coded = fold(graph, Names(), options)
+    plain = fold(graph, Names(), replace(options, compress="none"))
+    luts, blocks = (
+        getattr(coded.accelerator.resources, kind) - getattr(plain.accelerator.resources, kind)
+        for kind in ("lut", "bram18")
+    )
+    assert luts > 0 and blocks > 0
+    note = codes_note(coded.stored)
+    assert f"take {count_text(blocks / 2)} BRAM36 and {luts:,} LUTs more than plain weights" in note
+    assert codes_note(plain.stored) == "" == codes_note([replace(coded.stored[0], more_bram18=-1)])
+    entry = write_project(graph, tmp_path, folding={**lanes, **folding}, part="xczu7ev", compress="huffman")
+    assert entry["note"] == note
+    _print(Found(options, coded, explained(coded, options), ()), "net")
+    ends = signatures(graph)
+    _summarize(Manifest("net", "hls", "", "", *ends, ("rounded",), entry, {}), (), tmp_path, 1)
+    said = capsys.readouterr().out.splitlines()
+    assert said.count(f"note: {note}") == 2 and said[-1] == "note: rounded"
+    assert "Huffman codes" in (tmp_path / "README.md").read_text()
 
 
 def test_what_is_more_than_the_part_has_is_said(tmp_path: Path) -> None:

@@ -131,7 +131,8 @@ def _summarize(manifest: Manifest, verdicts: tuple[Verdict, ...], output: Path, 
         click.echo(f"  {line}")
     if stored := manifest.details.get("layers"):
         click.echo(f"  {_stored(stored)}")
-    for note in manifest.notes:
+    about = [manifest.details["note"]] if "note" in manifest.details else []
+    for note in (*about, *manifest.notes):
         click.echo(f"note: {note}")
 
 

@@ -150,6 +150,7 @@ def _fold(graph: Graph, options: HlsOptions, wants_front: bool) -> Found:
 
 
 def _print(found: Found, name: str) -> None:
+    from bnnc.hls.coded import codes_note
     from bnnc.hls.model.resources import TITLES
     from bnnc.report.tables import print_table
 
@@ -163,6 +164,8 @@ def _print(found: Found, name: str) -> None:
     click.echo(f"{goal.part.name}: {_taken(found)}")
     if over := replace(goal, budget={}).exceeded(acc.resources):
         click.echo(f"note: more than the part has: {over}")
+    if told := codes_note(found.folded.stored):
+        click.echo(f"note: {told}")
     if found.front:
         front = [_front_row(found, point) for point in found.front]
         click.echo()

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bnnc.hls.coded import codes_note
 from bnnc.hls.model.parts import known_part
 from bnnc.hls.model.shallow import costly
 from bnnc.hls.model.simulate import simulate
@@ -47,7 +48,8 @@ def build(
     files["folding.json"] = folding_text(accelerator.settings.entries, options.folding.fifos)
     write_files(files | {"report.json": report.text, "report.html": page(report)}, out)
     layers = {"layers": [matrix.entry for matrix in stored]} if stored else {}
-    return _entry(graph, report, setup) | layers
+    note = {"note": told} if (told := codes_note(stored)) else {}
+    return _entry(graph, report, setup) | layers | note
 
 
 def _report(project: str, folded: Folded, options: HlsOptions, setup: Setup) -> Report:

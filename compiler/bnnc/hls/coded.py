@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from bnnc.hls.lower import Accelerator
 from bnnc.hls.matrix import Matrix
 from bnnc.hls.matrix_codes import CodedMatrix, plain_bytes, restored
 from bnnc.hls.model.compute import decoder_cost
-from bnnc.hls.model.resources import Resources
+from bnnc.hls.model.resources import Resources, count_text
 from bnnc.hls.mvtu import folds_of, matrix_unit, storages, weight_bits, weight_lanes
 from bnnc.hls.network import Stage
 from bnnc.hls.roms import Reader, Rom, rom
@@ -29,12 +30,14 @@ END, SHIFT = (Reader("int", name, ("length",), "0", "length") for name in ("end"
 
 @dataclass(frozen=True)
 class StoredMatrix:
-    """The weights of a layer: as plain words, and what is stored."""
+    """The weights of a layer: as plain words, and what is stored; what its unit takes beyond a plain one."""
 
     name: str
     form: str
     n_bytes: int
     stored_bytes: int
+    more_luts: int = 0
+    more_bram18: int = 0
 
     @property
     def entry(self) -> dict[str, object]:
@@ -52,10 +55,26 @@ def compressed(accelerator: Accelerator) -> tuple[Accelerator, tuple[StoredMatri
         if layer is not None:
             fold = accelerator.folds[layer.name]
             storage = accelerator.settings.storages.get(layer.name)
+            plain = stage.unit.resources
             stage, matrix = _stored(stage, layer, fold, storage)
-            stored.append(matrix)
+            taken = stage.unit.resources
+            more = (taken.lut - plain.lut, taken.bram18 - plain.bram18)
+            stored.append(replace(matrix, more_luts=more[0], more_bram18=more[1]))
         stages.append(stage)
     return replace(accelerator, stages=tuple(stages)), tuple(stored)
+
+
+def codes_note(stored: Sequence[StoredMatrix]) -> str:
+    """What codes take of the FPGA, where that is more block RAM than plain weights take; empty elsewhere."""
+    luts, blocks = (sum(each) for each in ([m.more_luts for m in stored], [m.more_bram18 for m in stored]))
+    if blocks <= 0:
+        return ""
+    bytes_less = sum(m.n_bytes - m.stored_bytes for m in stored)
+    return (
+        f"Huffman codes and the memories that they are decoded into take {count_text(blocks / 2)} BRAM36 and "
+        f"{luts:,} LUTs more than plain weights, for {bytes_less:,} bytes of constants less; "
+        "--compress none leaves them out"
+    )
 
 
 def _unit_name(layer: Weighted) -> str:

@@ -18,7 +18,7 @@ from bnnc.errors import BnncError
 FLAGS = ("-std=c++14", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-uninitialized")
 GCC_FLAGS = ("-Wno-maybe-uninitialized",)
 ZIG_FLAGS = ("-D__AP_INT_SPECIAL_H__", "-D__AP_FIXED_SPECIAL_H__", "-fno-sanitize=undefined")
-INSTALL = "pip install 'bnnc[hls]'"
+INSTALL = "pip install hls4ml tree-sitter tree-sitter-cpp"
 FIRST = "; the first time zig builds its C++ library, which takes minutes"
 _log = logging.getLogger("bnnc.csim")
 

@@ -22,7 +22,7 @@ WIDTH_OF_A_LAYER = 0.22  # inches
 def require_matplotlib() -> None:
     """BnncError unless matplotlib is installed."""
     if find_spec("matplotlib") is None:
-        raise BnncError.at("--plot", "matplotlib is not installed", "pip install 'bnnc[plot]'")
+        raise BnncError.at("--plot", "matplotlib is not installed", "pip install matplotlib")
 
 
 def draw(plan: Plan, title: str, path: Path) -> None:

@@ -30,7 +30,7 @@ class Bar:
 def check_chart(path: Path) -> None:
     """BnncError unless matplotlib is installed and `path` is a kind of picture that can be written."""
     if find_spec("matplotlib") is None:
-        raise BnncError.at("--plot", "matplotlib is not installed", "pip install 'bnnc[plot]'")
+        raise BnncError.at("--plot", "matplotlib is not installed", "pip install matplotlib")
     if path.suffix.lower() not in FORMATS:
         raise BnncError.at("--plot", f"{path.name!r} is no picture", f"give {' or '.join(FORMATS)}")
 
