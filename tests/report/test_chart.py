@@ -9,7 +9,7 @@ import pytest
 from bnnc.errors import BnncError
 from bnnc.report.chart import Bar, check_chart, draw_bars, share
 
-pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install bnnc[plot]")
+pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install matplotlib")
 
 NAMES = ["conv1", "$pool_{$", "fc"]
 BARS = [Bar("100 instructions", [60, 39.5, 0.5]), Bar("1 us", [10, 20, 0.1])]
