@@ -130,6 +130,18 @@ def test_a_depth_that_was_given_is_told_where_it_costs_cycles() -> None:
     )
 
 
+def test_a_full_fifo_before_one_that_is_too_shallow_is_not_the_cause() -> None:
+    """All FIFOs before it run full then, also those that are given the depth that they need."""
+    graph = convolutional_network()
+    free = fold(graph, Names(), HlsOptions()).accelerator
+    deep = max(free.fifos, key=lambda fifo: fifo.depth)
+    given = {fifo.name: fifo.depth for fifo in free.fifos} | {deep.name: deep.depth // 4}
+    fifos = made(graph, HlsOptions(folding=Folding(fifos=given))).values["fifos"]
+    full = [fifo["name"] for fifo in fifos if fifo["high_water"] == fifo["depth"]]
+    assert len(full) > 1
+    assert [fifo["name"] for fifo in fifos if fifo["costs_rate"]] == [deep.name]
+
+
 def test_a_depth_that_costs_nothing_is_no_hint() -> None:
     graph = residual_network()
     name = fold(graph, Names(), HlsOptions()).accelerator.fifos[0].name
