@@ -83,7 +83,8 @@ def _fewest_lanes(layer: Laned, target: int) -> int:
 
 def chosen_settings(layers: Sequence[Open], chosen: Choice, default: Settings) -> Settings:
     """The default, but for layers that `chosen` names, by their name in the model or in the sources."""
-    known = {layer.name for layer in layers} | {layer.node for layer in layers}
+    names = {layer.name for layer in layers}
+    known = names | {layer.node for layer in layers}
     findings = [
         Finding(f"folding of {name!r}", "there is no such layer", f"there are {some_of(sorted(known))}")
         for name in chosen
@@ -92,7 +93,7 @@ def chosen_settings(layers: Sequence[Open], chosen: Choice, default: Settings) -
     findings += [
         Finding(_where(layer), f"it is there as {layer.name!r} as well", "keep one of them")
         for layer in layers
-        if layer.name != layer.node and {layer.name, layer.node} <= chosen.keys()
+        if layer.node not in names and {layer.name, layer.node} <= chosen.keys()
     ]
     folds, lanes, storages = dict(default.folds), dict(default.lanes), dict(default.storages)
     thresholds = dict(default.thresholds)
